@@ -1,0 +1,103 @@
+"""NumPy or CuPy behind one set of primitives.
+
+A `Backend` is the only thing that knows which array module runs. Everything above it is
+written once, against `backend.xp` (the module) and `backend.ops` (the primitives).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+from lpc_scratch.backend import numpy_ops
+from lpc_scratch.backend.array import Array
+from lpc_scratch.errors import DeviceError
+
+__all__ = ["Array", "Backend", "Device", "backend_of", "get_backend"]
+
+Device = Literal["cpu", "gpu"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One array module with its primitives and its way to and from the host.
+
+    Attributes
+    ----------
+    name : {"cpu", "gpu"}
+        The device.
+    xp : module
+        `numpy` or `cupy`.
+    ops : module
+        The primitives of `numpy_ops` or `cupy_ops`; both have the same signatures.
+    to_device, to_host : callable
+        Host array to device array and back; no copy is made on the CPU.
+    synchronize : callable
+        Waits until the device has done all its work; does nothing on the CPU.
+    description : str
+        The device in words.
+    """
+
+    name: Device
+    xp: Any
+    ops: ModuleType
+    to_device: Callable[[Array], Array]
+    to_host: Callable[[Array], Array]
+    synchronize: Callable[[], None]
+    description: str
+
+
+@cache
+def get_backend(device: str = "cpu") -> Backend:
+    """Return the backend of a device that can be used here.
+
+    Parameters
+    ----------
+    device : {"cpu", "gpu"}
+        `cpu` is NumPy, `gpu` is CuPy on the current CUDA device.
+
+    Raises
+    ------
+    DeviceError
+        If the device is unknown, or is `gpu` and CuPy or a usable GPU is missing.
+    """
+    if device == "cpu":
+        return Backend("cpu", np, numpy_ops, np.asarray, np.asarray, lambda: None, "CPU, NumPy")
+    if device == "gpu":
+        return _gpu_backend()
+    raise DeviceError(f"unknown device {device!r}: choose cpu or gpu")
+
+
+def backend_of(array: Array) -> Backend:
+    """Return the backend that an array belongs to, told by the module of its type."""
+    return get_backend("gpu" if type(array).__module__.startswith("cupy") else "cpu")
+
+
+def _gpu_backend() -> Backend:
+    # That CuPy imports and that a GPU is there are two questions: CuPy imports without one.
+    try:
+        from lpc_scratch.backend import cupy_ops
+    except ImportError as error:
+        raise DeviceError(
+            "device gpu needs CuPy, which cannot be imported here "
+            f"({error}): pip install -r requirements-gpu.txt, or use the device cpu"
+        ) from error
+    try:
+        description = cupy_ops.describe_device()
+    except RuntimeError as error:  # CUDARuntimeError: no driver, or no device
+        raise DeviceError(
+            "device gpu needs an NVIDIA GPU, and CuPy finds none that it can use "
+            f"({error}): check that nvidia-smi lists one, or use the device cpu"
+        ) from error
+    return Backend(
+        "gpu",
+        cupy_ops.xp,
+        cupy_ops,
+        cupy_ops.to_device,
+        cupy_ops.to_host,
+        cupy_ops.synchronize,
+        description,
+    )

@@ -1,0 +1,261 @@
+"""The array primitives that decide speed, in NumPy: the mathematics to read.
+
+Axes count from the right and every leading axis is a stack of independent networks:
+B is the batch, I and O are features in and out, D latent dimensions, K classes.
+`out` is written in place and returned; without it a new array is made. `cupy_ops` has the
+same functions for the GPU.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lpc_scratch.backend.array import Array
+
+_CHUNK = 65_536  # elements of one optimiser pass: parameters and moments stay in the L2 cache
+
+
+def affine(x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
+    """y = x W + b, with x (..., B, I), W (..., I, O), b (..., 1, O)."""
+    y = np.matmul(x, W, out=out)
+    y += b
+    return y
+
+
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Matrix product of the last two axes."""
+    return np.matmul(a, b, out=out)
+
+
+def sum_rows(dy: Array, out: Array | None = None) -> Array:
+    """Sum over the batch: (..., B, O) to (..., 1, O)."""
+    return np.sum(dy, axis=-2, keepdims=True, out=out)
+
+
+def relu(x: Array, out: Array | None = None) -> Array:
+    """y = max(x, 0)."""
+    # Against a row of zeros NumPy takes its SIMD loop, against the scalar 0 it does not.
+    return np.maximum(x, np.zeros(x.shape[-1:], x.dtype), out=out)
+
+
+def relu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """dx = dy [y > 0]."""
+    return np.multiply(dy, y > 0, out=out)
+
+
+def silu(x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Array:
+    """y = x σ(x); σ(x) is left in `sigmoid` for the way back."""
+    sigmoid = np.multiply(x, 0.5, out=sigmoid)
+    np.tanh(sigmoid, out=sigmoid)  # σ(x) = (1 + tanh(x/2)) / 2 cannot overflow
+    sigmoid += 1
+    sigmoid *= 0.5
+    return np.multiply(x, sigmoid, out=out)
+
+
+def silu_backward(dy: Array, y: Array, sigmoid: Array, out: Array | None = None) -> Array:
+    """dx = dy (σ + y (1 - σ)), with y = x σ."""
+    slope = np.subtract(1, sigmoid)
+    slope *= y
+    slope += sigmoid
+    return np.multiply(dy, slope, out=out)
+
+
+def tanh(x: Array, out: Array | None = None) -> Array:
+    """y = tanh(x)."""
+    return np.tanh(x, out=out)
+
+
+def tanh_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
+    """dx = dy (1 - y²)."""
+    slope = np.multiply(y, y)
+    np.subtract(1, slope, out=slope)
+    return np.multiply(dy, slope, out=out)
+
+
+def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Elementwise product."""
+    return np.multiply(a, b, out=out)
+
+
+def dropout_mask(generators: Sequence[np.random.Generator], rate: float, out: Array) -> Array:
+    """Fill `out` with 0 (share `rate`) and 1 / (1 - rate), so that its mean is 1.
+
+    Each generator draws the mask of one network: `out` is (B, I) for one and (E, B, I) for E.
+    The share is rounded down to a multiple of 1/65536: 16 random bits decide for an element.
+    """
+    dropped = int(rate * 65_536)
+    masks = out.reshape(len(generators), -1)
+    for generator, mask in zip(generators, masks, strict=True):
+        words = generator.bit_generator.random_raw(-(-mask.size // 4))  # 4 draws of 16 bits each
+        np.greater_equal(words.view(np.uint16)[: mask.size], dropped, out=mask)
+    out *= 65_536 / (65_536 - dropped)
+    return out
+
+
+def gather(
+    source: Array,
+    rows: Array,
+    scale: float | Array,
+    shift: float | Array,
+    raw: Array,
+    out: Array,
+) -> Array:
+    """Minibatch out = source[rows] * scale + shift.
+
+    `source` (N, I) is kept as stored (uint8 images) and becomes floating point only here;
+    `rows` is (..., B), `raw` a buffer (..., B, I) of the source's dtype.
+    """
+    np.take(source, rows, axis=0, out=raw, mode="clip")  # mode: NumPy would buffer `out`
+    np.multiply(raw, scale, out=out, dtype=out.dtype)
+    out += shift
+    return out
+
+
+def gather_labels(labels: Array, rows: Array, out: Array) -> Array:
+    """Labels of a minibatch: out = labels[rows], of shape (..., B)."""
+    return np.take(labels, rows, out=out, mode="clip")
+
+
+def softmax_cross_entropy(
+    logits: Array, labels: Array, out: Array | None = None
+) -> tuple[Array, Array]:
+    """Mean over the batch of -log softmax(logits)[label], and its gradient.
+
+    logits (..., B, K), labels (..., B); loss (...), gradient (softmax - onehot) / B.
+    """
+    *_, B, K = logits.shape
+    p = np.empty(logits.shape, logits.dtype) if out is None else out
+    true_class = np.arange(labels.size) * K + labels.reshape(-1)  # positions in the flat array
+    np.subtract(logits, logits.max(axis=-1, keepdims=True), out=p)
+    true_logits = p.reshape(-1)[true_class].reshape(labels.shape)
+    np.exp(p, out=p)
+    total = p.sum(axis=-1, keepdims=True)
+    loss = (np.log(total[..., 0]) - true_logits).mean(axis=-1)  # log-sum-exp minus true logit
+    p /= total
+    p.reshape(-1)[true_class] -= 1
+    p /= B
+    return loss, p
+
+
+def double_softmax_cross_entropy(
+    logits: Array, labels: Array, out: Array | None = None
+) -> tuple[Array, Array]:
+    """Cross-entropy of softmax(softmax(logits)), and its gradient; shapes as above."""
+    p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    loss, dp = softmax_cross_entropy(p, labels, out)
+    dp -= np.sum(dp * p, axis=-1, keepdims=True)
+    dp *= p  # dlogits = p (dp - <dp, p>)
+    return loss, dp
+
+
+def exp_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tuple[Array, Array]:
+    """gamma exp(m), with m = mean of z² over batch and coordinates, and its gradient.
+
+    z (..., B, D), gamma a number or (..., 1, 1); value (...), gradient like z.
+    """
+    value = gamma * np.exp(_mean_square(z))
+    return value[..., 0, 0], np.multiply(z, value * _slope(z), out=out)
+
+
+def exp_coordinate_penalty(
+    z: Array, gamma: float | Array, out: Array | None = None
+) -> tuple[Array, Array]:
+    """gamma times the mean of exp(z²) over batch and coordinates, and its gradient."""
+    e = np.multiply(z, z, out=out)
+    np.exp(e, out=e)
+    value = gamma * e.mean(axis=(-2, -1), keepdims=True)
+    e *= z
+    e *= gamma * _slope(z)
+    return value[..., 0, 0], e
+
+
+def exp_sample_penalty(
+    z: Array, gamma: float | Array, out: Array | None = None
+) -> tuple[Array, Array]:
+    """gamma times the mean over the batch of exp(|z_b|² / D), and its gradient."""
+    e = np.vecdot(z, z)[..., None]
+    e /= z.shape[-1]
+    np.exp(e, out=e)
+    value = gamma * e.mean(axis=-2, keepdims=True)
+    return value[..., 0, 0], np.multiply(z, e * (gamma * _slope(z)), out=out)
+
+
+def l2_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tuple[Array, Array]:
+    """gamma times the mean of z² over batch and coordinates, and its gradient."""
+    value = gamma * _mean_square(z)
+    return value[..., 0, 0], np.multiply(z, gamma * _slope(z), out=out)
+
+
+def sgd_step(
+    parameters: Array,
+    gradients: Array,
+    velocity: Array,
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> None:
+    """v = momentum v + g + weight_decay p, then p -= learning_rate v, on flat vectors."""
+    for part in _chunks(parameters.size):
+        p, g, v = parameters[part], gradients[part], velocity[part]
+        v *= momentum
+        v += g
+        if weight_decay:
+            v += weight_decay * p
+        p -= learning_rate * v
+
+
+def adam_step(
+    parameters: Array,
+    gradients: Array,
+    first_moment: Array,
+    second_moment: Array,
+    step: int,
+    learning_rate: float,
+    betas: tuple[float, float],
+    epsilon: float,
+    weight_decay: float,
+    decoupled: bool,
+) -> None:
+    """One Adam or (decoupled) AdamW step on flat vectors; `step` counts from 1.
+
+    p -= learning_rate m̂ / (sqrt(v̂) + epsilon), with m̂ = m / (1 - β₁^step) and v̂ likewise.
+    """
+    beta1, beta2 = betas
+    correction1 = 1 - beta1**step
+    root_correction2 = (1 - beta2**step) ** 0.5
+    scratch = np.empty(min(_CHUNK, parameters.size), parameters.dtype)
+    for part in _chunks(parameters.size):
+        p, g, m, v = parameters[part], gradients[part], first_moment[part], second_moment[part]
+        t = scratch[: p.size]
+        if weight_decay and decoupled:
+            p *= 1 - learning_rate * weight_decay
+        elif weight_decay:
+            g = g + weight_decay * p
+        m *= beta1
+        m += np.multiply(g, 1 - beta1, out=t)
+        v *= beta2
+        np.multiply(g, g, out=t)
+        t *= 1 - beta2
+        v += t
+        np.sqrt(v, out=t)
+        t /= root_correction2
+        t += epsilon
+        np.divide(m, t, out=t)
+        t *= learning_rate / correction1
+        p -= t
+
+
+def _slope(z: Array) -> float:
+    """2 / (B D): what every penalty's gradient has in common."""
+    return 2 / (z.shape[-2] * z.shape[-1])
+
+
+def _mean_square(z: Array) -> Array:
+    """Mean of z² over batch and coordinates, of shape (..., 1, 1)."""
+    flat = z.reshape(*z.shape[:-2], 1, -1)
+    return np.vecdot(flat, flat)[..., None] / flat.shape[-1]
+
+
+def _chunks(size: int) -> Iterator[slice]:
+    return (slice(start, start + _CHUNK) for start in range(0, size, _CHUNK))

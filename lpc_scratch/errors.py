@@ -1,0 +1,29 @@
+"""The errors that a person can mend: each message is one sentence that says how."""
+
+
+class LPCError(Exception):
+    """Base of the package's own errors; `exit_code` is what a command ends with."""
+
+    exit_code = 2
+
+
+class ConfigError(LPCError, ValueError):
+    """A setting that is unknown, of the wrong type or out of range."""
+
+
+class DeviceError(LPCError, RuntimeError):
+    """A device that was asked for and cannot be used."""
+
+
+class RunFolderError(LPCError, RuntimeError):
+    """A run folder that cannot be written, resumed or read."""
+
+
+class DivergenceError(LPCError, FloatingPointError):
+    """A loss that is no longer a finite number."""
+
+    exit_code = 3
+
+
+class TrivialCollapseWarning(UserWarning):
+    """All classes have collapsed to one point, so that the network can only guess."""

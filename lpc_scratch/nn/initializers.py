@@ -1,0 +1,44 @@
+"""Initial weights, drawn on the host so that every device starts from the same bits."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+from lpc_scratch.nn.layers import Linear
+
+Initializer = Callable[[np.random.Generator, int, int], tuple[Array, Array]]
+
+
+def pytorch(rng: np.random.Generator, fan_in: int, fan_out: int) -> tuple[Array, Array]:
+    """W and b uniform in ±1/sqrt(I): the default of `torch.nn.Linear`, and of this package."""
+    bound = fan_in**-0.5
+    W = rng.uniform(-bound, bound, (fan_in, fan_out))
+    return W, rng.uniform(-bound, bound, (1, fan_out))
+
+
+def he(rng: np.random.Generator, fan_in: int, fan_out: int) -> tuple[Array, Array]:
+    """W normal with variance 2/I, b zero (He et al. 2015): keeps the scale through ReLU."""
+    return rng.normal(0, (2 / fan_in) ** 0.5, (fan_in, fan_out)), np.zeros((1, fan_out))
+
+
+def glorot(rng: np.random.Generator, fan_in: int, fan_out: int) -> tuple[Array, Array]:
+    """W uniform in ±sqrt(6/(I + O)), b zero (Glorot and Bengio 2010)."""
+    bound = (6 / (fan_in + fan_out)) ** 0.5
+    return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros((1, fan_out))
+
+
+INITIALIZERS: dict[str, Initializer] = {"pytorch": pytorch, "he": he, "glorot": glorot}
+"""The initialisers by the names that a configuration uses."""
+
+
+def initialize(layer: Linear, initializer: str, generators: list[np.random.Generator]) -> None:
+    """Fill a Linear layer's parameters, one generator for each stacked network.
+
+    Draws in float64 and rounds to the layer's dtype, so float32 and float64 start alike.
+    """
+    *_, fan_in, fan_out = layer.W.shape
+    drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out) for rng in generators]
+    for parameter, draws in ((layer.W, [W for W, _ in drawn]), (layer.b, [b for _, b in drawn])):
+        host = np.stack(draws).reshape(parameter.shape).astype(parameter.dtype)
+        parameter[...] = layer.backend.to_device(host)

@@ -1,0 +1,202 @@
+"""The classifier: a backbone, a low-dimensional latent layer, and an output layer.
+
+    h = backbone(x)          Linear, activation, dropout, repeated
+    z = h W_z + b_z          latent layer, D dimensions
+    s = z W_y + b_y          logits, K classes
+
+Four architectures differ in the latent layer alone (arXiv 2310.08224): `binary` and `linear`
+have it as above, with and without a penalty on z; `nonlinear` puts a ReLU on z; `none` has no
+such layer, and z is the last hidden activation.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from lpc_scratch.backend import Array, Backend, get_backend
+from lpc_scratch.nn.initializers import initialize
+from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Layer, Linear, ReLU
+from lpc_scratch.seeding import generator
+
+Architecture = Literal["binary", "linear", "nonlinear", "none"]
+
+
+class Network:
+    """A multilayer perceptron with a latent layer, or a stack of E of them.
+
+    Parameters
+    ----------
+    features, classes : int
+        I, the length of an input, and K.
+    architecture : {"binary", "linear", "nonlinear", "none"}
+        The kind of latent layer.
+    hidden : sequence of int
+        Widths of the backbone's layers; may be empty, except for `none`.
+    latent_dim : int
+        D; `none` has the last hidden width instead.
+    activation : {"relu", "silu", "tanh"}
+        Follows every hidden layer.
+    dropout : float
+        Share of activations dropped between hidden layers, 0 <= dropout < 1.
+    initialization : {"pytorch", "he", "glorot"}
+        Distribution of the initial weights.
+    seeds : int or sequence of int
+        One seed makes one network; a sequence of E makes a stack with a leading axis E, each
+        member exactly the network that its seed makes alone.
+    dtype : numpy dtype
+        float32 (default) or float64.
+    backend : Backend, optional
+        Where the arrays live; the CPU by default.
+
+    Attributes
+    ----------
+    parameters, gradients : array (P,)
+        All parameters and their gradients as one flat vector each; every W, b, dW and db is a
+        view into them.
+    latent : array (..., B, D)
+        z of the last `forward`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown architecture, or `none` without a hidden layer.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        architecture: Architecture = "binary",
+        hidden: Sequence[int] = (256, 256),
+        latent_dim: int = 16,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        initialization: str = "pytorch",
+        seeds: int | Sequence[int] = 0,
+        dtype: Any = np.float32,
+        backend: Backend | None = None,
+    ) -> None:
+        if architecture not in get_args(Architecture):
+            raise ValueError(f"unknown architecture {architecture!r}")
+        if architecture == "none" and not hidden:
+            raise ValueError("architecture none needs at least one hidden layer")
+        self.architecture = architecture
+        self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
+        self.backend = backend or get_backend("cpu")
+        self.dtype = np.dtype(dtype)
+        members = len(self.seeds) if isinstance(seeds, Sequence) else None
+
+        def linear(fan_in: int, fan_out: int) -> Linear:
+            return Linear(fan_in, fan_out, members, self.dtype, self.backend)
+
+        widths = [features, *hidden]
+        self.hidden_layers: list[Layer] = []
+        for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
+            if index and dropout:
+                self.hidden_layers.append(Dropout(dropout, self.backend))
+            self.hidden_layers.append(linear(fan_in, fan_out))
+            self.hidden_layers.append(ACTIVATIONS[activation](True, self.backend))
+        self.latent_layers: list[Layer] = []
+        if architecture != "none":
+            self.latent_layers.append(linear(widths[-1], latent_dim))
+        if architecture == "nonlinear":
+            self.latent_layers.append(ReLU(True, self.backend))
+        self.classifier = linear(widths[-1] if architecture == "none" else latent_dim, classes)
+        self.layers: list[Layer] = [*self.hidden_layers, *self.latent_layers, self.classifier]
+
+        generators = [generator(seed, "weights") for seed in self.seeds]
+        for layer in self._linear_layers().values():
+            initialize(layer, initialization, generators)
+        self._flatten()
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """Return the logits (..., B, K) of x (..., B, I), and keep what `backward` needs.
+
+        `training` switches dropout on. The latent activations are left in `self.latent`.
+        """
+        for layer in (*self.hidden_layers, *self.latent_layers):
+            x = layer.forward(x, training)
+        self.latent = x
+        return self.classifier.forward(x, training)
+
+    def backward(
+        self, dlogits: Array, dpenalty: Array | None = None, input_gradient: bool = False
+    ) -> Array | None:
+        """Overwrite all gradients, given dLoss/dlogits and the penalty's gradient at z.
+
+        Parameters
+        ----------
+        dlogits : array (..., B, K)
+            Gradient of the loss with respect to the logits.
+        dpenalty : array (..., B, D), optional
+            gamma dP/dz of the penalty on the latent layer.
+        input_gradient : bool
+            Also compute dLoss/dx, which training does not need.
+
+        Returns
+        -------
+        array (..., B, I) or None
+            dLoss/dx if it was asked for.
+        """
+        dz = self.classifier.backward(dlogits)
+        if dpenalty is not None:
+            dz += dpenalty  # dL/dz = dCE/ds W_yᵀ + gamma dP/dz
+        dx = dz
+        for layer in reversed(self.layers[1:-1]):
+            dx = layer.backward(dx)
+        first = self.layers[0]
+        if not input_gradient and isinstance(first, Linear):
+            first.backward_parameters(dx)
+            return None
+        return first.backward(dx)
+
+    def embed(self, x: Array) -> Array:
+        """Return the latent activations (..., N, D) of x, without dropout; keep nothing."""
+        for layer in (*self.hidden_layers, *self.latent_layers):
+            x = layer.predict(x)
+        return x
+
+    def predict(self, x: Array) -> Array:
+        """Return the logits (..., N, K) of x (N, I) or (..., N, I); keep nothing."""
+        return self.classifier.predict(self.embed(x))
+
+    def start_epoch(self, epoch: int) -> None:
+        """Give every dropout layer the generators of that epoch."""
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, Dropout):
+                layer.generators = [generator(s, "dropout", epoch, index) for s in self.seeds]
+
+    def named_parameters(self) -> dict[str, Array]:
+        """Return `hidden.0.W`, `hidden.0.b`, …, `latent.W`, …, `classifier.b`, as views."""
+        return {
+            f"{prefix}.{name}": getattr(layer, name)
+            for prefix, layer in self._linear_layers().items()
+            for name in layer.parameter_names
+        }
+
+    def _linear_layers(self) -> dict[str, Linear]:
+        named = {}
+        for group, layers in (("hidden", self.hidden_layers), ("latent", self.latent_layers)):
+            linear = [layer for layer in layers if isinstance(layer, Linear)]
+            for index, layer in enumerate(linear):
+                named[f"hidden.{index}" if group == "hidden" else "latent"] = layer
+        return named | {"classifier": self.classifier}
+
+    def _flatten(self) -> None:
+        """Move all parameters into one vector and their gradients into another."""
+        layers = self._linear_layers().values()
+        slots = [(layer, name) for layer in layers for name in layer.parameter_names]
+        size = sum(getattr(layer, name).size for layer, name in slots)
+        self.parameters: Array = self.backend.xp.empty(size, self.dtype)
+        self.gradients: Array = self.backend.xp.zeros(size, self.dtype)
+        start = 0
+        for layer, name in slots:
+            initial = getattr(layer, name)
+            part = slice(start, start + initial.size)
+            view = self.parameters[part].reshape(initial.shape)
+            view[...] = initial
+            setattr(layer, name, view)
+            setattr(layer, f"d{name}", self.gradients[part].reshape(initial.shape))
+            start += initial.size

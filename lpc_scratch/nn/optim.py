@@ -1,0 +1,118 @@
+"""Optimisers over one flat vector of parameters and one of gradients.
+
+The epsilon convention is torch's: it is added to sqrt(v̂), after the bias correction. A step
+is one primitive, in `lpc_scratch.backend`.
+"""
+
+from typing import ClassVar
+
+from lpc_scratch.backend import Array, backend_of
+
+
+class Optimizer:
+    """Base of the optimisers.
+
+    Parameters
+    ----------
+    parameters, gradients : array (P,)
+        Flat vectors; `step` reads the gradients and changes the parameters in place.
+    weight_decay : float
+        Strength of the pull of the parameters to zero; see the subclass.
+
+    Attributes
+    ----------
+    steps : int
+        Number of steps taken.
+    moments : dict of str to array (P,)
+        All other state; with `steps`, enough to continue later.
+    """
+
+    moment_names: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, parameters: Array, gradients: Array, weight_decay: float = 0.0) -> None:
+        backend = backend_of(parameters)
+        self.ops = backend.ops
+        self.parameters = parameters
+        self.gradients = gradients
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self.moments = {name: backend.xp.zeros_like(parameters) for name in self.moment_names}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum; weight decay is added to the gradient.
+
+    v = momentum v + g + weight_decay p; p -= learning_rate v (no dampening, no Nesterov).
+    """
+
+    moment_names = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Array,
+        gradients: Array,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, gradients, weight_decay)
+        self.momentum = momentum
+
+    def step(self, learning_rate: float) -> None:
+        """Change the parameters by one step."""
+        self.steps += 1
+        self.ops.sgd_step(
+            self.parameters,
+            self.gradients,
+            self.moments["velocity"],
+            learning_rate,
+            self.momentum,
+            self.weight_decay,
+        )
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient.
+
+    m = β₁ m + (1 - β₁) g and v = β₂ v + (1 - β₂) g², each divided by 1 - β^t;
+    p -= learning_rate m̂ / (sqrt(v̂) + epsilon).
+    """
+
+    moment_names = ("first_moment", "second_moment")
+    decoupled: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        parameters: Array,
+        gradients: Array,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, gradients, weight_decay)
+        self.betas = betas
+        self.epsilon = epsilon
+
+    def step(self, learning_rate: float) -> None:
+        """Change the parameters by one step."""
+        self.steps += 1
+        self.ops.adam_step(
+            self.parameters,
+            self.gradients,
+            self.moments["first_moment"],
+            self.moments["second_moment"],
+            self.steps,
+            learning_rate,
+            self.betas,
+            self.epsilon,
+            self.weight_decay,
+            self.decoupled,
+        )
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    p *= 1 - learning_rate weight_decay, then Adam's step without weight decay.
+    """
+
+    decoupled = True

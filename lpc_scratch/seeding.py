@@ -1,0 +1,34 @@
+"""Random generators derived from (seed, purpose, epoch).
+
+Nothing random is carried from one epoch to the next, so that a run can be resumed at any
+epoch without a saved generator, and every member of a stack draws what it would draw alone.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+Purpose = Literal["weights", "shuffle", "dropout"]
+
+_PURPOSES: dict[Purpose, int] = {"weights": 0, "shuffle": 1, "dropout": 2}
+
+
+def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:
+    """Return the host's generator for one purpose in one epoch.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the network, at least 0.
+    purpose : {"weights", "shuffle", "dropout"}
+        What the numbers are for; streams of different purposes are independent.
+    epoch, layer : int
+        Epoch and layer that the numbers are for, at least 0.
+
+    Returns
+    -------
+    numpy.random.Generator
+        An SFC64 generator: NumPy's fastest source of raw bits.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], epoch, layer))
+    return np.random.Generator(np.random.SFC64(sequence))

@@ -1,0 +1,59 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from lpc_scratch.backend import backend_of, get_backend
+from lpc_scratch.errors import DeviceError
+
+
+@pytest.fixture
+def fresh_backends(monkeypatch):
+    """Forget the backends, and the CuPy module, that other tests have made."""
+    monkeypatch.delitem(sys.modules, "lpc_scratch.backend.cupy_ops", raising=False)
+    monkeypatch.delattr("lpc_scratch.backend.cupy_ops", raising=False)
+    get_backend.cache_clear()
+    yield
+    get_backend.cache_clear()
+
+
+def test_cpu_backend_is_numpy_and_copies_nothing(rng):
+    backend, x = get_backend("cpu"), rng.normal(size=3)
+    assert backend.xp is np
+    assert backend.to_device(x) is x
+    assert backend.to_host(x) is x
+    assert backend_of(x) is backend
+
+
+def test_unknown_device_is_refused_by_name():
+    with pytest.raises(DeviceError, match="unknown device 'tpu': choose cpu or gpu"):
+        get_backend("tpu")
+
+
+def test_gpu_without_cupy_says_how_to_install_it(monkeypatch, fresh_backends):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # makes the import fail
+    with pytest.raises(DeviceError, match=r"needs CuPy.*pip install -r requirements-gpu.txt"):
+        get_backend("gpu")
+
+
+@pytest.mark.parametrize("answer", [0, RuntimeError("cudaErrorInsufficientDriver")])
+def test_cupy_without_a_gpu_says_so(monkeypatch, fresh_backends, answer):
+    def count():
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    cupy = types.ModuleType("cupy")
+    cupy.cuda = types.SimpleNamespace(runtime=types.SimpleNamespace(getDeviceCount=count))
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    with pytest.raises(DeviceError, match="needs an NVIDIA GPU"):
+        get_backend("gpu")
+
+
+def test_arrays_travel_to_the_device_and_back(backend, rng):
+    x = rng.normal(size=(2, 3)).astype(np.float32)
+    on_device = backend.to_device(x)
+    assert backend_of(on_device) is backend
+    backend.synchronize()
+    assert np.array_equal(backend.to_host(on_device), x)

@@ -1,0 +1,121 @@
+"""The CuPy primitives against the NumPy ones.
+
+`cupy_ops` uses only calls that CuPy shares with NumPy, so without a GPU its arithmetic is
+checked with NumPy standing in for CuPy; with one, the same checks run on the device.
+"""
+
+import importlib.util
+import inspect
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from lpc_scratch.backend import get_backend, numpy_ops
+from lpc_scratch.errors import DeviceError
+
+
+def public_functions(module):
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return {n: f for n, f in functions if not n.startswith("_") and f.__module__ == module.__name__}
+
+
+@pytest.fixture(params=["stand-in", pytest.param("device", marks=pytest.mark.gpu)])
+def gpu(request, monkeypatch):
+    """`cupy_ops` with the way to its arrays and back: (ops, to_device, to_host)."""
+    if request.param == "device":
+        try:
+            backend = get_backend("gpu")
+        except DeviceError as error:
+            pytest.skip(str(error))
+        return backend.ops, backend.to_device, backend.to_host
+    stand_in = types.ModuleType("cupy")
+    stand_in.__dict__.update({name: getattr(np, name) for name in np.__all__}, asnumpy=np.asarray)
+    monkeypatch.setitem(sys.modules, "cupy", stand_in)
+    path = importlib.util.find_spec("lpc_scratch.backend").submodule_search_locations[0]
+    spec = importlib.util.spec_from_file_location("cupy_ops_on_numpy", f"{path}/cupy_ops.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, np.array, np.asarray
+
+
+def case(name, rng, stack):
+    """Arguments of a primitive, `out` left out: arrays (float64), numbers, generators."""
+    B, K = 6, 5
+    x, y = rng.normal(size=(2, *stack, B, K))
+    labels = rng.integers(K, size=(*stack, B))
+    gamma = np.full((*stack, 1, 1), 3.0)
+    flat = rng.normal(size=(3, 40)), np.abs(rng.normal(size=40))
+    return {
+        "affine": (x, rng.normal(size=(*stack, K, 4)), rng.normal(size=(*stack, 1, 4))),
+        "matmul": (x, np.ascontiguousarray(y.mT)),
+        "sum_rows": (x,),
+        "relu": (x,),
+        "relu_backward": (x, y),
+        "silu": (x,),
+        "silu_backward": (x, y, np.abs(np.tanh(y))),
+        "tanh": (x,),
+        "tanh_backward": (x, np.tanh(y)),
+        "multiply": (x, y),
+        "dropout_mask": ("generators", 0.3, x),
+        "gather": (
+            rng.integers(255, size=(20, K), dtype=np.uint8),
+            rng.integers(20, size=(*stack, B)),
+            2 / 255,
+            -1.0,
+            np.zeros((*stack, B, K), np.uint8),
+            x,
+        ),
+        "gather_labels": (np.arange(20), rng.integers(20, size=(*stack, B)), labels),
+        "softmax_cross_entropy": (x, labels),
+        "double_softmax_cross_entropy": (x, labels),
+        "sgd_step": (*flat[0], 0.1, 0.9, 0.01),
+        "adam_step": (*flat[0], flat[1], 3, 0.1, (0.9, 0.999), 1e-8, 0.01, False),
+    } | {f"{p}_penalty": (x, gamma) for p in ("exp", "exp_coordinate", "exp_sample", "l2")}
+
+
+NAMES = list(public_functions(numpy_ops))
+
+
+def test_both_modules_have_the_same_signatures(gpu):
+    ours = {name: inspect.signature(f) for name, f in public_functions(gpu[0]).items()}
+    for name, function in public_functions(numpy_ops).items():
+        assert ours.get(name) == inspect.signature(function), name
+
+
+@pytest.mark.parametrize("stack", [(), (3,)])
+@pytest.mark.parametrize("name", NAMES)
+def test_primitive_agrees_with_numpy(gpu, rng, name, stack):
+    ops, to_device, to_host = gpu
+    arguments = case(name, rng, stack)[name]
+
+    def call(function, place):
+        placed = [
+            [np.random.Generator(np.random.SFC64(s)) for s in range(*stack or (1,))]
+            if isinstance(a, str)
+            else place(a)
+            if isinstance(a, np.ndarray)
+            else a
+            for a in arguments
+        ]
+        results = function(*placed)
+        results = results if isinstance(results, tuple) else (results,)
+        in_place = [a for a in placed if hasattr(a, "dtype")]
+        return [r for r in (*results, *in_place) if r is not None]
+
+    expected = call(getattr(numpy_ops, name), np.array)
+    for result, reference in zip(call(getattr(ops, name), to_device), expected, strict=True):
+        assert result.shape == reference.shape
+        assert result.dtype == reference.dtype
+        assert np.allclose(to_host(result), reference, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "cross_entropy" in n or "penalty" in n])
+def test_gradient_is_written_where_it_is_asked_for(gpu, rng, name):
+    ops, to_device, to_host = gpu
+    arguments = [to_device(a) for a in case(name, rng, (3,))[name]]
+    out = to_device(np.zeros((3, 6, 5)))
+    _, gradient = getattr(ops, name)(*arguments, out=out)
+    assert gradient is out
+    assert np.array_equal(to_host(out), to_host(getattr(ops, name)(*arguments)[1]))

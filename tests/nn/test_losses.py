@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from lpc_scratch.nn.gradcheck import assert_gradient
+from lpc_scratch.nn.losses import (
+    LOSSES,
+    PENALTIES,
+    double_softmax_cross_entropy,
+    softmax_cross_entropy,
+)
+
+STACKS = [(), (3,)]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_gradient_matches_central_differences(backend, rng, name, stack):
+    logits = backend.to_device(2 * rng.normal(size=(*stack, 6, 5)))
+    labels = backend.to_device(rng.integers(5, size=(*stack, 6)))
+    upstream = rng.normal(size=stack)  # one random weight for each member's loss
+    _, dlogits = LOSSES[name](logits, labels)
+    weights = backend.to_device(upstream)
+    assert_gradient(
+        lambda s: LOSSES[name](s, labels)[0], logits, weights[..., None, None] * dlogits, weights
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_gradient_matches_central_differences(backend, rng, name, stack):
+    z = backend.to_device(rng.normal(size=(*stack, 5, 4)))
+    gamma = backend.to_device(10.0 ** np.arange(3).reshape(3, 1, 1)) if stack else 10.0
+    weights = backend.to_device(rng.normal(size=stack))
+    _, dz = PENALTIES[name](z, gamma)
+    assert_gradient(
+        lambda z: PENALTIES[name](z, gamma)[0], z, weights[..., None, None] * dz, weights
+    )
+
+
+def test_cross_entropy_agrees_with_scikit_learn(rng):
+    logits, labels = 3 * rng.normal(size=(50, 7)), rng.integers(7, size=50)
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    loss, dlogits = softmax_cross_entropy(logits, labels)
+    assert loss == pytest.approx(log_loss(labels, p, labels=range(7)), rel=1e-12)
+    assert np.allclose(dlogits, (p - np.eye(7)[labels]) / 50, rtol=0, atol=1e-16)
+
+
+def test_double_softmax_is_cross_entropy_of_the_probabilities(rng):
+    logits, labels = 3 * rng.normal(size=(50, 7)), rng.integers(7, size=50)
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    loss, _ = double_softmax_cross_entropy(logits, labels)
+    assert loss == pytest.approx(float(softmax_cross_entropy(p, labels)[0]), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_huge_logits_give_a_finite_loss(name):
+    logits = np.array([[1e4, -1e4, 0.0]], np.float32)
+    for label, expected in ((0, 0.0), (1, 2e4)):
+        loss, dlogits = LOSSES[name](logits, np.array([label]))
+        assert np.isfinite(dlogits).all()
+        if name == "softmax":
+            assert loss == expected
+
+
+def test_penalties_have_their_stated_values():
+    z = np.array([[1.0, -2.0], [0.0, 1.0]])  # squares 1, 4, 0, 1
+    e = np.exp
+    expected = {
+        "exp": e(6 / 4),
+        "exp-coordinate": (e(1) + e(4) + e(0) + e(1)) / 4,
+        "exp-sample": (e(5 / 2) + e(1 / 2)) / 2,
+        "l2": 6 / 4,
+    }
+    for name, value in expected.items():
+        assert PENALTIES[name](z, 3.0)[0] == pytest.approx(3 * value, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_does_not_depend_on_the_batch_or_latent_size(name, rng):
+    z = rng.normal(size=(4, 3))
+    value = PENALTIES[name](z)[0]
+    assert PENALTIES[name](np.tile(z, (5, 1)))[0] == pytest.approx(value, rel=1e-12)
+    assert PENALTIES[name](np.tile(z, (1, 2)))[0] == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("function", [*LOSSES.values(), *PENALTIES.values()])
+def test_values_and_gradients_keep_float32_and_the_buffer_given(function, rng):
+    z = rng.normal(size=(2, 6, 4)).astype(np.float32)
+    out = np.empty_like(z)
+    labels = rng.integers(4, size=(2, 6))
+    second = labels if function in LOSSES.values() else np.full((2, 1, 1), 10, np.float32)
+    before = z.copy()
+    value, gradient = function(z, second, out=out)
+    assert gradient is out
+    assert value.dtype == gradient.dtype == np.float32
+    assert value.shape == (2,)
+    assert np.array_equal(z, before)

@@ -1,0 +1,168 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from lpc_scratch.nn.gradcheck import GradientError, assert_gradient
+from lpc_scratch.nn.losses import LOSSES, PENALTIES
+from lpc_scratch.nn.network import Architecture, Network
+
+ARCHITECTURES = get_args(Architecture)
+
+
+def make(architecture="binary", backend=None, seeds=0, dtype=np.float64, **settings):
+    settings = {"hidden": (9, 8), "latent_dim": 4} | settings
+    return Network(6, 5, architecture, seeds=seeds, dtype=dtype, backend=backend, **settings)
+
+
+def total_loss(network, x, labels, loss="softmax", penalty="exp", gamma=2.0):
+    """Loss of each stacked network, and the gradients of the two terms."""
+    logits = network.forward(x)
+    cross_entropy, dlogits = LOSSES[loss](logits, labels)
+    penalized = network.architecture == "binary"
+    value, dpenalty = PENALTIES[penalty](network.latent, gamma) if penalized else (0.0, None)
+    return cross_entropy + value, dlogits, dpenalty
+
+
+@pytest.mark.parametrize("seeds", [0, [0, 1, 2]])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("architecture", "activation", "penalty"),
+    [*((a, "relu", "exp") for a in ARCHITECTURES)]
+    + [("binary", activation, "exp-sample") for activation in ("silu", "tanh")]
+    + [("binary", "relu", penalty) for penalty in ("exp-coordinate", "l2")],
+)
+def test_network_gradients_match_central_differences(
+    backend, rng, architecture, activation, penalty, loss, seeds
+):
+    network = make(architecture, backend, seeds, activation=activation)
+    stack = np.shape(seeds)
+    x = backend.to_device(rng.normal(size=(*stack, 7, 6)))
+    labels = backend.to_device(rng.integers(5, size=(*stack, 7)))
+
+    def value(_):
+        return total_loss(network, x, labels, loss, penalty)[0]
+
+    _, dlogits, dpenalty = total_loss(network, x, labels, loss, penalty)
+    dx = network.backward(dlogits, dpenalty, input_gradient=True).copy()
+    gradients = network.gradients.copy()
+    assert_gradient(value, network.parameters, gradients, name="dparameters")
+    assert_gradient(value, x, dx, name="dx")
+
+
+def test_network_check_rejects_a_forgotten_penalty(rng):
+    network, x, labels = make(), rng.normal(size=(7, 6)), rng.integers(5, size=7)
+    _, dlogits, _ = total_loss(network, x, labels)
+    network.backward(dlogits)
+    with pytest.raises(GradientError):
+        assert_gradient(
+            lambda _: total_loss(network, x, labels)[0],
+            network.parameters,
+            network.gradients.copy(),
+        )
+
+
+def test_dropout_network_gradients_match_central_differences(backend, rng):
+    network = make(backend=backend, seeds=[3, 4], dropout=0.5, hidden=(9, 9, 9))
+    x = backend.to_device(rng.normal(size=(2, 7, 6)))
+    labels = backend.to_device(rng.integers(5, size=(2, 7)))
+
+    def step(_=None):
+        network.start_epoch(1)  # the same masks at every call
+        return LOSSES["softmax"](network.forward(x, training=True), labels)
+
+    network.backward(step()[1])
+    gradients = network.gradients.copy()
+    assert_gradient(lambda _: step()[0], network.parameters, gradients)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_stacked_networks_equal_the_same_seeds_alone_to_the_bit(rng, architecture):
+    seeds = [5, 0, 7]
+    settings = {"dtype": np.float32, "dropout": 0.3, "hidden": (33, 17), "activation": "silu"}
+    stack = make(architecture, seeds=seeds, **settings)
+    x = rng.normal(size=(3, 31, 6)).astype(np.float32)
+    labels = rng.integers(5, size=(3, 31))
+
+    def step(network, x, labels):
+        network.start_epoch(2)
+        logits = network.forward(x, training=True)
+        loss, dlogits = LOSSES["softmax"](logits, labels)
+        penalty, dpenalty = PENALTIES["exp"](network.latent, 10.0)
+        network.backward(dlogits, dpenalty)
+        return loss, penalty
+
+    losses = step(stack, x, labels)
+    for member, seed in enumerate(seeds):
+        alone = make(architecture, seeds=seed, **settings)
+        for stacked, single in zip(losses, step(alone, x[member], labels[member]), strict=True):
+            assert stacked[member] == single
+        stacked_parameters = stack.named_parameters()
+        for name, parameter in alone.named_parameters().items():
+            assert np.array_equal(stacked_parameters[name][member], parameter)
+        for stacked_layer, layer in zip(stack.layers, alone.layers, strict=True):
+            for name in layer.parameter_names:
+                stacked_gradient = getattr(stacked_layer, f"d{name}")[member]
+                assert np.array_equal(stacked_gradient, getattr(layer, f"d{name}"))
+        assert np.array_equal(stack.predict(x[0])[member], alone.predict(x[0]))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_predict_equals_forward_and_leaves_training_undisturbed(rng, architecture):
+    network, x, labels = make(architecture), rng.normal(size=(7, 6)), rng.integers(5, size=7)
+    _, dlogits, dpenalty = total_loss(network, x, labels)
+    logits, latent = network.forward(x).copy(), network.latent.copy()
+    network.backward(dlogits, dpenalty)
+    expected = network.gradients.copy()
+    assert np.array_equal(network.predict(x), logits)
+    assert np.array_equal(network.embed(x), latent)
+    network.forward(x)
+    network.predict(rng.normal(size=(7, 6)))
+    network.backward(dlogits, dpenalty)
+    assert np.array_equal(network.gradients, expected)
+
+
+def test_parameters_have_the_names_and_shapes_of_a_checkpoint():
+    shapes = {name: p.shape for name, p in make(seeds=[0, 1]).named_parameters().items()}
+    assert shapes == {
+        "hidden.0.W": (2, 6, 9),
+        "hidden.0.b": (2, 1, 9),
+        "hidden.1.W": (2, 9, 8),
+        "hidden.1.b": (2, 1, 8),
+        "latent.W": (2, 8, 4),
+        "latent.b": (2, 1, 4),
+        "classifier.W": (2, 4, 5),
+        "classifier.b": (2, 1, 5),
+    }
+    assert "latent.W" not in make("none").named_parameters()
+    assert make("none").named_parameters()["classifier.W"].shape == (8, 5)
+
+
+@pytest.mark.parametrize("architecture", ["binary", "linear", "nonlinear"])
+def test_network_without_hidden_layers_works(rng, architecture):
+    network, x = make(architecture, hidden=()), rng.normal(size=(7, 6))
+    logits = network.forward(x)
+    assert logits.shape == (7, 5)
+    network.backward(logits)
+    assert np.any(network.layers[0].dW != 0)
+
+
+def test_architecture_none_without_hidden_layers_is_refused():
+    with pytest.raises(ValueError, match="at least one hidden layer"):
+        make("none", hidden=())
+
+
+def test_training_leaves_the_input_alone(rng):
+    network, x = make(), rng.normal(size=(7, 6))
+    before = x.copy()
+    network.backward(network.forward(x, training=True), input_gradient=True)
+    assert np.array_equal(x, before)
+
+
+@pytest.mark.parametrize(
+    ("initialization", "variance"), [("pytorch", 1 / 1200), ("he", 2 / 400), ("glorot", 2 / 700)]
+)
+def test_initial_weights_have_their_stated_variance(initialization, variance):
+    network = Network(400, 5, hidden=(300,), initialization=initialization)
+    assert network.layers[0].W.var() == pytest.approx(variance, rel=0.02)
+    assert (initialization == "pytorch") == bool(np.any(network.layers[0].b))
