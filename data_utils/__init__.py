@@ -1,0 +1,12 @@
+"""From a name or a path to verified arrays; knows nothing of the rest of the program.
+
+`load_dataset` (loading.py) picks the loader: `digits`, `synthetic`, `images` (which uses `sources`,
+`lookup`, `download` and `idx`) or `arrays` (which uses `checks` and `standardise`). All return a
+`Dataset`, and all raise `DatasetError` for data that cannot be used.
+"""
+
+from data_utils.dataset import Dataset
+from data_utils.errors import DatasetError
+from data_utils.loading import DATASETS, load_dataset
+
+__all__ = ["DATASETS", "Dataset", "DatasetError", "load_dataset"]

@@ -1,0 +1,151 @@
+"""Turn arrays of unknown origin into inputs, labels and names that training can trust."""
+
+import math
+
+import numpy as np
+
+from data_utils.errors import DatasetError
+
+
+def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Check inputs and flatten them.
+
+    Parameters
+    ----------
+    name : str
+        The array's name, for the error messages.
+    array : (N, I), (N, H, W) or (N, H, W, C) array
+        Numbers of any kind.
+
+    Returns
+    -------
+    x : (N, features) array
+        C-contiguous; uint8 if `array` is, otherwise float32. Not a copy unless it must be.
+    shape : tuple of int
+        The shape of one input.
+
+    Raises
+    ------
+    DatasetError
+        If the array has another number of dimensions, is empty, is not numeric, or holds a value
+        that is not a finite float32 number.
+    """
+    if array.dtype.kind not in "buif":
+        raise DatasetError(f"{name} has dtype {array.dtype}: it must hold integers or floats")
+    if array.ndim not in (2, 3, 4):
+        raise DatasetError(
+            f"{name} has shape {array.shape}: it must be (N, I), (N, H, W) or (N, H, W, C)"
+        )
+    if array.size == 0:
+        raise DatasetError(f"{name} is empty, with shape {array.shape}: it needs inputs")
+    shape = array.shape[1:]
+    flat = array.reshape(len(array), math.prod(shape))
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(flat), shape
+    with np.errstate(over="ignore"):  # reported below as the value it was
+        x = np.ascontiguousarray(flat, dtype=np.float32)
+    finite = np.isfinite(x)
+    if not finite.all():
+        index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), array.shape))
+        raise DatasetError(
+            f"{name}{list(index)} is {array[index]}: every value must be a finite float32 number"
+        )
+    return x, shape
+
+
+def check_labels(
+    train: np.ndarray, test: np.ndarray, *, num_train: int, num_test: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check the labels of both sets.
+
+    Parameters
+    ----------
+    train, test : (N,) and (M,) arrays
+        Whole numbers 0..K-1, of any dtype.
+    num_train, num_test : int
+        The number of inputs that each must match.
+
+    Returns
+    -------
+    y_train : (N,) int64 array
+        Every class 0..K-1 occurs.
+    y_test : (M,) int64 array
+        Labels in 0..K-1.
+
+    Raises
+    ------
+    DatasetError
+        If there are not as many labels as inputs, if a label is not a whole number in 0..K-1, or
+        if there are fewer than two classes or one without a training sample.
+    """
+    y_train = _whole_numbers("y_train", train, num_train)
+    y_test = _whole_numbers("y_test", test, num_test)
+    classes = np.unique(y_train)
+    num_classes = int(classes[-1]) + 1
+    if len(classes) < num_classes:
+        absent = int(np.flatnonzero(classes != np.arange(len(classes)))[0])
+        raise DatasetError(
+            f"y_train has no sample of class {absent}, though its labels go up to "
+            f"{num_classes - 1}: number the classes without a gap from 0"
+        )
+    if num_classes < 2:
+        raise DatasetError("y_train holds only class 0: a classifier needs at least 2 classes")
+    unknown = np.flatnonzero(y_test >= num_classes)
+    if len(unknown):
+        raise DatasetError(
+            f"y_test[{unknown[0]}] is {y_test[unknown[0]]}, a class without a training sample "
+            f"(y_train holds 0..{num_classes - 1}): remove it or add training samples"
+        )
+    return y_train, y_test
+
+
+def check_names(names: np.ndarray | None, num_classes: int) -> tuple[str, ...]:
+    """Check the class names, or make them up.
+
+    Parameters
+    ----------
+    names : (K,) array of strings or None
+        None stands for the class numbers.
+    num_classes : int
+        Number of classes K.
+
+    Returns
+    -------
+    tuple of str
+        K names.
+
+    Raises
+    ------
+    DatasetError
+        If there is not one string for each class.
+    """
+    if names is None:
+        return tuple(str(label) for label in range(num_classes))
+    if names.dtype.kind != "U" or names.shape != (num_classes,):
+        raise DatasetError(
+            f"class_names has dtype {names.dtype} and shape {names.shape}: "
+            f"it must be {num_classes} strings, one for each class"
+        )
+    return tuple(names.tolist())
+
+
+def _whole_numbers(name: str, labels: np.ndarray, count: int) -> np.ndarray:
+    """Return labels as int64 if they are `count` whole numbers of at least 0."""
+    if labels.dtype.kind not in "buif":
+        raise DatasetError(f"{name} has dtype {labels.dtype}: labels must be the integers 0..K-1")
+    if labels.ndim != 1:
+        raise DatasetError(
+            f"{name} has shape {labels.shape}: it must be (N,), one class number for each input"
+        )
+    if len(labels) != count:
+        raise DatasetError(
+            f"{name} holds {len(labels)} labels for {count} inputs: there must be one for each"
+        )
+    with np.errstate(invalid="ignore"):  # NaN and infinity turn into a number that differs
+        numbers = labels.astype(np.int64)
+    wrong = np.flatnonzero((numbers != labels) | (numbers < 0))
+    if len(wrong):
+        raise DatasetError(
+            f"{name}[{wrong[0]}] is {labels[wrong[0]]}: labels must be the integers 0..K-1"
+        )
+    return numbers

@@ -1,0 +1,94 @@
+"""Download the files of a data set from its mirrors, verified by hash."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+
+from data_utils.errors import DatasetError
+from data_utils.sources import SOURCES
+
+TIMEOUT = (5.0, 20.0)  # seconds to connect, and to wait for the next bytes
+
+
+def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
+    """Download the four files of a data set into a folder.
+
+    The first mirror that fails is left at once for the next, so that a machine without a network
+    hears of it soon. Files that arrived intact are kept.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SOURCES`.
+    folder : Path
+        Where the files go; created if it does not exist.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    tuple of Path
+        Training images, training labels, test images, test labels.
+
+    Raises
+    ------
+    DatasetError
+        If the folder cannot be created, or no mirror delivered all files; the message says how
+        each one failed.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            f"downloading failed because {folder} cannot be created ({error.strerror})"
+        ) from error
+    source = SOURCES[name]
+    failures = []
+    for mirror in source.mirrors:
+        try:
+            with _pooch_messages(progress):
+                return tuple(
+                    Path(
+                        pooch.retrieve(
+                            f"{mirror}{file.name}.gz",
+                            known_hash=f"sha256:{file.packed}",
+                            fname=f"{file.name}.gz",
+                            path=folder,
+                            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT),
+                        )
+                    )
+                    for file in source.files
+                )
+        except (OSError, ValueError) as error:  # no connection or disk; another content
+            failures.append((mirror, error))
+    raise DatasetError(
+        f"downloading into {folder} failed ("
+        + ", ".join(f"{urlsplit(mirror).netloc}: {_reason(error)}" for mirror, error in failures)
+        + ")"
+    ) from failures[-1][1]
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a mirror failed: the full text of a network error is a paragraph."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP status {response.status_code}"
+    if type(error) is ValueError:  # how pooch reports a hash that differs
+        return "content with an unknown hash"
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+@contextmanager
+def _pooch_messages(wanted: bool) -> Iterator[None]:
+    """Silence pooch's announcement of each download unless it is wanted."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(level if wanted else logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

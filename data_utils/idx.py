@@ -1,0 +1,92 @@
+"""The IDX format of MNIST and its kin: from a file to an array.
+
+A file is two zero bytes, a byte for the element type, a byte for the number of dimensions, each
+dimension as a big-endian 32-bit integer, then the elements in C order.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from data_utils.errors import DatasetError
+
+UINT8 = 0x08  # the only element type that these data sets use
+REMEDY = "delete it and run again, or supply an intact copy"
+
+
+def read_content(path: Path) -> bytes:
+    """Read a file, decompressing it if its name ends in ``.gz``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bytes
+        The decompressed content.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read or is not a complete gzip file.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"'{path}' cannot be read ({error.strerror}): {REMEDY}") from error
+    if path.suffix != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except EOFError as error:
+        raise DatasetError(f"'{path}' is a truncated gzip file: {REMEDY}") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise DatasetError(f"'{path}' is not a valid gzip file ({error}): {REMEDY}") from error
+
+
+def parse_idx(content: bytes, ndim: int, path: Path) -> np.ndarray:
+    """Interpret the content of an IDX file of unsigned bytes.
+
+    Parameters
+    ----------
+    content : bytes
+        The decompressed file.
+    ndim : int
+        The number of dimensions expected: 3 for images, 1 for labels.
+    path : Path
+        Where the content came from, for the error messages.
+
+    Returns
+    -------
+    uint8 array with `ndim` dimensions
+        A read-only view of `content`: nothing is copied.
+
+    Raises
+    ------
+    DatasetError
+        If the magic number, a dimension or the length is wrong.
+    """
+    magic = bytes([0, 0, UINT8, ndim])
+    if content[:4] != magic:
+        raise DatasetError(
+            f"'{path}' is not an IDX file of {ndim}-dimensional unsigned bytes "
+            f"(it starts with {content[:4].hex() or 'nothing'}, not {magic.hex()}): {REMEDY}"
+        )
+    header = 4 + 4 * ndim
+    if len(content) < header:
+        raise DatasetError(f"'{path}' ends within its IDX header: {REMEDY}")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", count=ndim, offset=4))
+    elements = len(content) - header
+    if 0 in shape:
+        raise DatasetError(f"'{path}' is empty (its IDX header says {shape}): {REMEDY}")
+    if elements != math.prod(shape):
+        raise DatasetError(
+            f"'{path}' holds {elements} elements, but its IDX header says {shape}, "
+            f"which makes {math.prod(shape)}: {REMEDY}"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

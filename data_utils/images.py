@@ -1,0 +1,94 @@
+"""The image sets in IDX files: MNIST, Fashion-MNIST, KMNIST."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from data_utils.dataset import Dataset
+from data_utils.errors import DatasetError
+from data_utils.idx import REMEDY, parse_idx, read_content
+from data_utils.lookup import find_files
+from data_utils.sources import SOURCES, SourceFile
+
+NDIMS = (3, 1, 3, 1)  # images, labels, images, labels
+
+
+def load_images(name: str, data_dir: Path | None, progress: bool) -> Dataset:
+    """Load an image set, wherever its files are, and verify its content.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SOURCES`.
+    data_dir : Path or None
+        An existing folder to look in first.
+    progress : bool
+        Whether a download shows its progress.
+
+    Returns
+    -------
+    Dataset
+        Pixels as uint8, scaled to [-1, 1].
+
+    Raises
+    ------
+    DatasetError
+        If the files are not found, or one is damaged or not the known content.
+    """
+    source = SOURCES[name]
+    paths = find_files(name, data_dir, progress)
+    contents = [read_content(path) for path in paths]
+    x_train, y_train, x_test, y_test = (
+        parse_idx(content, ndim, path)
+        for content, ndim, path in zip(contents, NDIMS, paths, strict=True)
+    )
+    _check_counts(x_train, y_train, paths[0], paths[1])
+    _check_counts(x_test, y_test, paths[2], paths[3])
+    # Last, because an unknown hash is the least specific thing to say about a damaged file.
+    for path, content, file in zip(paths, contents, source.files, strict=True):
+        _check_hash(path, content, file, name)
+    return Dataset(
+        name=name,
+        x_train=x_train.reshape(len(x_train), -1),
+        y_train=y_train.astype(np.int64),
+        x_test=x_test.reshape(len(x_test), -1),
+        y_test=y_test.astype(np.int64),
+        scale=2 / 255,
+        shift=-1.0,
+        class_names=source.class_names,
+        image_shape=x_train.shape[1:],
+    )
+
+
+def _check_counts(images: np.ndarray, labels: np.ndarray, of_images: Path, of_labels: Path) -> None:
+    if len(images) != len(labels):
+        raise DatasetError(
+            f"'{of_images}' holds {len(images)} images, but '{of_labels}' {len(labels)} labels: "
+            "delete both and run again, or supply intact copies"
+        )
+
+
+def _check_hash(path: Path, content: bytes, file: SourceFile, name: str) -> None:
+    if file.content is not None:
+        found, expected = hashlib.sha256(content).hexdigest(), file.content
+    elif path.suffix == ".gz":
+        found, expected = hashlib.sha256(path.read_bytes()).hexdigest(), file.packed
+    else:
+        raise DatasetError(
+            f"'{path}' cannot be verified, because {name} is known only by the hashes of its "
+            f"compressed files: supply {file.name}.gz"
+        )
+    if found == expected:
+        return
+    for other, source in SOURCES.items():
+        known = {value for entry in source.files for value in (entry.packed, entry.content)}
+        if other != name and found in known:
+            raise DatasetError(
+                f"'{path}' is not the known content of {name} but a file of {other}: "
+                f"supply {name} in a folder of its own"
+            )
+    raise DatasetError(
+        f"'{path}' is not the known content of {name} "
+        f"(its SHA-256 is {found[:12]}…, not {expected[:12]}…): {REMEDY}"
+    )

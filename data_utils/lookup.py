@@ -1,0 +1,108 @@
+"""Find the files of a downloadable data set on this machine, or have them downloaded."""
+
+import os
+from pathlib import Path
+
+import pooch
+
+from data_utils.download import download
+from data_utils.errors import DatasetError
+from data_utils.sources import SOURCES
+
+ENVIRONMENT_VARIABLE = "LPC_DATA_DIR"
+WELL_KNOWN = (Path("/usr/share/datasets"),)  # Debian's dataset-* packages
+
+
+def existing_folder(path: str | Path, given_by: str) -> Path:
+    """Check a folder that the user named.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder; ``~`` is the home folder.
+    given_by : str
+        The setting that named it, for the error message.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise DatasetError(
+            f"{given_by} names '{folder}', which is no existing folder: "
+            "create it, or name the folder that holds the data"
+        )
+    return folder
+
+
+def find_files(name: str, data_dir: Path | None, progress: bool) -> tuple[Path, ...]:
+    """Find the four files of a data set, all in one folder.
+
+    Looks in `data_dir`, ``$LPC_DATA_DIR``, the download cache and the well-known places, in this
+    order, and downloads into the cache if none holds all four.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SOURCES`.
+    data_dir : Path or None
+        An existing folder to look in first.
+    progress : bool
+        Whether a download shows its progress.
+
+    Returns
+    -------
+    tuple of Path
+        Training images, training labels, test images, test labels; not yet verified.
+
+    Raises
+    ------
+    DatasetError
+        If ``$LPC_DATA_DIR`` names no existing folder, or if the files are neither found nor
+        downloaded.
+    """
+    cache = Path(pooch.os_cache("lpc_scratch"))
+    places = [cache, *WELL_KNOWN]
+    if from_environment := os.environ.get(ENVIRONMENT_VARIABLE):
+        places.insert(0, existing_folder(from_environment, f"${ENVIRONMENT_VARIABLE}"))
+    if data_dir is not None:
+        places.insert(0, data_dir)
+
+    for place in places:
+        for folder in _folders(place, name):
+            if files := _files_in(folder, name):
+                return files
+    try:
+        return download(name, cache / name, progress)
+    except DatasetError as error:
+        searched = ", ".join(str(place) for place in dict.fromkeys(places))
+        needed = ", ".join(f"{file.name}.gz" for file in SOURCES[name].files)
+        raise DatasetError(
+            f"{name} is not in {searched}, and {error}: put {needed} into one folder "
+            f"and name that folder by --data-dir or ${ENVIRONMENT_VARIABLE}"
+        ) from error
+
+
+def _folders(place: Path, name: str) -> tuple[Path, ...]:
+    """Return the folders of `place` that may hold the data set, the most specific first."""
+    return place / name, place / SOURCES[name].torchvision_folder / "raw", place
+
+
+def _files_in(folder: Path, name: str) -> tuple[Path, ...] | None:
+    """Return the four files, compressed or not, or None unless `folder` holds them all."""
+    found = []
+    for file in SOURCES[name].files:
+        candidates = (folder / f"{file.name}.gz", folder / file.name)
+        # os.path.isfile answers False where Path.is_file raises: a folder that may not be read.
+        path = next((path for path in candidates if os.path.isfile(path)), None)
+        if path is None:
+            return None
+        found.append(path)
+    return tuple(found)
