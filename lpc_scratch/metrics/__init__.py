@@ -1,0 +1,60 @@
+"""Measures of latent point collapse: pure functions of float64 arrays on the host.
+
+``collapse`` asks whether the points of a class meet and the class means form a simplex;
+``binarity`` asks whether every latent coordinate takes two values and every class one code;
+``measure`` computes all of it at once.
+"""
+
+from lpc_scratch.metrics.binarity import (
+    MixtureFit,
+    class_codes,
+    coefficient_of_variation,
+    distinct_codes,
+    fit_mixtures,
+    hamming_distances,
+    latent_norm,
+    same_code_share,
+    sign_purity,
+    simplex_hamming,
+)
+from lpc_scratch.metrics.collapse import (
+    cdnv,
+    centered_class_means,
+    class_means,
+    equiangularity,
+    equinorm,
+    etf_distance,
+    max_angle,
+    mean_class_distance,
+    nearest_class_mean_disagreement,
+    self_duality,
+    within_class_scatter_trace,
+    within_class_variability,
+)
+from lpc_scratch.metrics.measure import measure
+
+__all__ = [
+    "MixtureFit",
+    "cdnv",
+    "centered_class_means",
+    "class_codes",
+    "class_means",
+    "coefficient_of_variation",
+    "distinct_codes",
+    "equiangularity",
+    "equinorm",
+    "etf_distance",
+    "fit_mixtures",
+    "hamming_distances",
+    "latent_norm",
+    "max_angle",
+    "mean_class_distance",
+    "measure",
+    "nearest_class_mean_disagreement",
+    "same_code_share",
+    "self_duality",
+    "sign_purity",
+    "simplex_hamming",
+    "within_class_scatter_trace",
+    "within_class_variability",
+]

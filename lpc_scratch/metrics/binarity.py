@@ -1,0 +1,233 @@
+"""Binary encoding: whether latent coordinates take two values, and every class one code.
+
+Source of the measures: arXiv 2310.08224 ("Emergence of latent binary encoding in deep neural
+network classifiers"). Everywhere N samples, D coordinates and C classes; ``latent`` is (N, D)
+finite, ``labels`` is (N,) integers, and classes are the labels that occur, in sorted order. All
+arithmetic is float64.
+
+The functions called ``grouped_...`` are the same formulas for a latent that is already checked and
+grouped.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from lpc_scratch.metrics.classes import ClassGroups, FloatArray, as_matrix, group_by_class
+
+BoolArray = npt.NDArray[np.bool_]
+
+# Added to every fitted variance: the sigma of a standardised coordinate stays above 3e-5, and so
+# the distance of two equally heavy peaks below 6.4e4, far beyond what training reaches.
+VARIANCE_FLOOR = 1e-9
+
+# Share of the samples at either end of a coordinate that cannot make it vary by themselves.
+_TAIL = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureFit:
+    """One two-component Gaussian mixture for every latent coordinate, in its standardised units.
+
+    A coordinate that is constant but for the outermost 0.5 % of its samples at either end (a ReLU
+    unit that is almost always off) has no peaks to speak of: its entries are nan and the averages
+    leave it out. The averages are nan where no coordinate is left.
+
+    Attributes
+    ----------
+    means, sigmas, weights : (D, 2) the components; the first was started from the lower values
+    score : (D,) mean log-likelihood of a sample, in nats
+    """
+
+    means: FloatArray
+    sigmas: FloatArray
+    weights: FloatArray
+    score: FloatArray
+
+    @property
+    def gmm_score(self) -> float:
+        """Mean score over coordinates, in nats: about -1.42 for a Gaussian, higher for two peaks.
+
+        A Gaussian has -(log 2π + 1)/2 = -1.4189; two equally heavy narrow peaks of standard
+        deviation sigma have about -1.4189 - log 2 - log(sigma), which grows as they narrow. Read it
+        beside the peak distance: a single value that many samples share (the zeros of a ReLU unit)
+        is an infinitely narrow peak and raises the score as well.
+        """
+        return _mean_or_nan(self.score)
+
+    @property
+    def gmm_sigma(self) -> float:
+        """Mean sigma over components and coordinates, in standard deviations; 0 is binary."""
+        return _mean_or_nan(self.sigmas.mean(axis=1))
+
+    @property
+    def peak_distance(self) -> float:
+        """Mean over coordinates of abs(mu_1 - mu_2) / mean(sigma_1, sigma_2).
+
+        Without unit. About 2 to 3 for a coordinate with one broad peak, above 10 for one that is
+        clearly binary.
+        """
+        distance = np.abs(self.means[:, 0] - self.means[:, 1])
+        return _mean_or_nan(distance / self.sigmas.mean(axis=1))
+
+
+def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000) -> MixtureFit:
+    """Standardise every coordinate and fit a mixture of two Gaussians to it.
+
+    More than ``max_samples`` samples are replaced by that many, drawn without replacement from
+    a generator seeded with ``seed``. scikit-learn runs expectation-maximisation from the two
+    clusters of 2-means, which for sorted numbers is found exactly in one pass.
+
+    Raises
+    ------
+    ValueError
+        If ``latent`` is not a finite matrix, or ``max_samples`` is less than 2.
+    """
+    z = as_matrix(latent, "latent")
+    if max_samples < 2:
+        raise ValueError(f"max_samples must be at least 2, not {max_samples}.")
+    if len(z) > max_samples:
+        z = z[np.random.default_rng(seed).choice(len(z), max_samples, replace=False)]
+
+    z = np.sort(z.T, axis=1)  # (D, N); a mixture does not depend on the order of the samples
+    centered = z - z.mean(axis=1, keepdims=True)
+    std = centered.std(axis=1)
+    tail = int(_TAIL * z.shape[1])
+    spread = z[:, -1 - tail] - z[:, tail]
+    # a coordinate c that varies by its rounding only (1e-16 |c|) counts as constant
+    varying = np.flatnonzero(spread > 1e-12 * np.abs(z).max(axis=1))
+
+    means, sigmas, weights = np.full((3, len(z), 2), np.nan)
+    score = np.full(len(z), np.nan)
+    with (
+        config_context(assume_finite=True, skip_parameter_validation=True),
+        warnings.catch_warnings(),
+    ):
+        # where 100 iterations do not settle (no clear peaks), the last fit is good enough
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for d in varying:
+            mixture = _fit_mixture(centered[d] / std[d])
+            means[d] = mixture.means_[:, 0]
+            sigmas[d] = np.sqrt(mixture.covariances_[:, 0])
+            weights[d] = mixture.weights_
+            score[d] = mixture.lower_bound_  # scikit-learn's name for the mean log-likelihood
+    return MixtureFit(means, sigmas, weights, score)
+
+
+def sign_purity(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean over classes and coordinates of max(p, 1 - p), p = share of the class with z > 0.
+
+    Between 0.5 (signs at random) and 1 (within a class, each coordinate has one sign). Raises
+    ValueError for a malformed ``latent`` or ``labels``.
+    """
+    return grouped_sign_purity(group_by_class(latent, labels))
+
+
+def grouped_sign_purity(groups: ClassGroups) -> float:
+    """Sign purity of grouped samples; see :func:`sign_purity`."""
+    p = groups.average(groups.latent > 0)
+    return float(np.maximum(p, 1 - p).mean())
+
+
+def class_codes(latent: npt.ArrayLike, labels: npt.ArrayLike) -> BoolArray:
+    """Code of every class, (C, D): True where the coordinate of the class mean is positive.
+
+    Sorted by label. Raises ValueError for a malformed ``latent`` or ``labels``.
+    """
+    return group_by_class(latent, labels).means > 0
+
+
+def same_code_share(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean over classes of the share of its samples with exactly the signs of the class code.
+
+    Between 0 and 1; 1 means that all points of a class lie in one orthant. Raises ValueError for
+    a malformed ``latent`` or ``labels``.
+    """
+    return grouped_same_code(group_by_class(latent, labels))
+
+
+def grouped_same_code(groups: ClassGroups) -> float:
+    """Same-code share of grouped samples; see :func:`same_code_share`."""
+    codes = groups.means > 0
+    matches = ((groups.latent > 0) == codes[groups.index]).all(axis=1)
+    return float(groups.average(matches).mean())
+
+
+def distinct_codes(codes: npt.ArrayLike) -> int:
+    """Count the different rows of ``codes`` (C, D): C when every class has a code of its own.
+
+    Raises ValueError unless ``codes`` is 2-D with at least one row and one column.
+    """
+    return len(np.unique(as_matrix(codes, "codes"), axis=0))
+
+
+def hamming_distances(codes: npt.ArrayLike) -> FloatArray:
+    """Share of the D coordinates in which two codes differ, (C, C), for ``codes`` (C, D).
+
+    Symmetric, between 0 and 1, with zeros on the diagonal. Codes that form a simplex have
+    :func:`simplex_hamming` everywhere else. Raises ValueError unless ``codes`` is 2-D with at
+    least one row and one column.
+    """
+    array = as_matrix(codes, "codes")
+    return (array[:, None, :] != array[None, :, :]).mean(axis=2)
+
+
+def simplex_hamming(classes: int) -> float:
+    """Hamming distance C / (2 (C - 1)) of the codes of a simplex with ``classes`` = C vertices.
+
+    Codes of ±1 at cosine -1/(C - 1) differ in this share of their coordinates: 5/9 for ten
+    classes. Raises ValueError for fewer than two classes.
+    """
+    if classes < 2:
+        raise ValueError(f"classes must be at least 2, not {classes}.")
+    return classes / (2 * (classes - 1))
+
+
+def coefficient_of_variation(values: npt.ArrayLike) -> float:
+    """Compute std / mean of all ``values``, which are lengths: of ||z||, or of abs(z_i).
+
+    Without unit, at least 0; 0 when all lengths are equal, as on the vertices of a hypercube. nan
+    where all are 0. Raises ValueError for values that are missing, negative or not finite.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0 or not np.isfinite(array).all() or array.min() < 0:
+        raise ValueError("values must be finite numbers of at least 0, and one at the least.")
+    return float(array.std() / array.mean()) if array.any() else np.nan
+
+
+def latent_norm(latent: npt.ArrayLike) -> float:
+    """Mean ||z|| over samples, in units of the latent: how far the penalty has pulled it in.
+
+    Raises ValueError if ``latent`` is not a finite matrix.
+    """
+    return float(np.linalg.norm(as_matrix(latent, "latent"), axis=1).mean())
+
+
+def _fit_mixture(x: FloatArray) -> GaussianMixture:
+    """Fit two Gaussians to standardised, sorted, not all equal numbers x (N,)."""
+    # 2-means cuts sorted x where the variance between the parts is largest: with mean 0 and k of N
+    # numbers below the cut, that variance is (sum of those k)² / (k (N - k))
+    k = np.arange(1, len(x))
+    cut = 1 + np.argmax(np.cumsum(x)[:-1] ** 2 / (k * (len(x) - k)))
+    parts = x[:cut], x[cut:]
+    # with all three starting values given, scikit-learn skips its own much slower search for them
+    mixture = GaussianMixture(
+        n_components=2,
+        covariance_type="diag",
+        reg_covar=VARIANCE_FLOOR,
+        weights_init=np.array([len(part) / len(x) for part in parts]),
+        means_init=np.array([[part.mean()] for part in parts]),
+        precisions_init=np.array([[1 / (part.var() + VARIANCE_FLOOR)] for part in parts]),
+    )
+    return mixture.fit(x[:, None])
+
+
+def _mean_or_nan(values: FloatArray) -> float:
+    """Mean of the entries that are not nan; nan where there are none."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if present.size else np.nan

@@ -1,0 +1,239 @@
+"""Neural collapse: whether the points of a class meet, and the class means form a simplex.
+
+NC1 to NC4 are the four properties of Papyan, Han and Donoho 2020 ("Prevalence of neural collapse
+during the terminal phase of deep learning training"). Everywhere N samples, D coordinates and C
+classes; ``latent`` is (N, D) finite, ``labels`` is (N,) integers, mu_c is the mean of class c, mu_G
+the unweighted mean of the mu_c, and M (C, D) has the rows mu_c - mu_G. Classes are the labels that
+occur, in sorted order. All arithmetic is float64.
+
+The functions called ``grouped_...`` are the same formulas for a latent that is already checked and
+grouped.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from lpc_scratch.metrics.classes import (
+    ClassGroups,
+    FloatArray,
+    as_labels,
+    as_matrix,
+    group_by_class,
+)
+
+
+def class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
+    """Mean mu_c of every class that occurs, (C, D), sorted by label.
+
+    Raises ValueError for a malformed ``latent`` or ``labels``.
+    """
+    return group_by_class(latent, labels).means
+
+
+def centered_class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
+    """M (C, D), whose rows are mu_c - mu_G, sorted by label.
+
+    mu_G is the mean of the class means, so that a large class weighs as much as a small one.
+    Raises ValueError for a malformed ``latent`` or ``labels``.
+    """
+    return group_by_class(latent, labels).centered_means
+
+
+def within_class_variability(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """NC1: trace(Σ_W Σ_B⁺) / C, the scatter within classes relative to that between them.
+
+    Σ_W is the mean over classes of the class covariance (divided by N_c), Σ_B = Mᵀ M / C, and ⁺
+    the pseudo-inverse restricted to the at most min(C - 1, D) directions in which the class
+    means differ. Without unit; at least 0; 0 means that every class is one point. Unchanged by
+    shifts, rotations and scalings of the latent. Source: Papyan, Han and Donoho 2020.
+
+    Returns
+    -------
+    float
+        inf where all class means coincide; nan where moreover all points do.
+
+    Raises
+    ------
+    ValueError
+        For a malformed ``latent`` or ``labels``, or fewer than two classes.
+    """
+    return grouped_nc1(group_by_class(latent, labels, min_classes=2))
+
+
+def grouped_nc1(groups: ClassGroups) -> float:
+    """NC1 of grouped samples; see :func:`within_class_variability`."""
+    M = groups.centered_means
+    if not M.any():
+        return np.inf if groups.variances.any() else np.nan
+    # M/√C = U S Vᵀ gives Σ_B = V S² Vᵀ without forming a D x D matrix, nor squaring its rounding
+    _, s, Vt = np.linalg.svd(M / np.sqrt(len(M)), full_matrices=False)
+    rank = min(len(M) - 1, M.shape[1])
+    s, Vt = s[:rank], Vt[:rank]
+    kept = s > s[0] * max(M.shape) * np.finfo(np.float64).eps  # class means may span less
+    # with W = V S⁻¹, trace(Σ_W W Wᵀ) is the mean over classes of ||(z - mu_c) W||²
+    whitened = groups.deviations @ (Vt[kept].T / s[kept])
+    return float(groups.average((whitened**2).sum(axis=1)).mean() / len(M))
+
+
+def cdnv(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Class-distance normalised variance: mean over pairs of (v_i + v_j) / (2 ||mu_i - mu_j||²).
+
+    v_c is the mean over class c of ||z - mu_c||². Without unit; at least 0; 0 means that every
+    class is one point. Unchanged by shifts, rotations and scalings of the latent. Unlike NC1 it
+    is large as soon as two classes are close. Source: Galanti, György and Hutter 2022.
+
+    Returns
+    -------
+    float
+        inf where two classes share their mean; nan where they are moreover one single point.
+
+    Raises
+    ------
+    ValueError
+        For a malformed ``latent`` or ``labels``, or fewer than two classes.
+    """
+    return grouped_cdnv(group_by_class(latent, labels, min_classes=2))
+
+
+def grouped_cdnv(groups: ClassGroups) -> float:
+    """CDNV of grouped samples; see :func:`cdnv`."""
+    i, j = np.triu_indices(len(groups.classes), k=1)
+    v = groups.variances
+    with np.errstate(divide="ignore", invalid="ignore"):  # coinciding means: inf or nan
+        return float(np.mean((v[i] + v[j]) / (2 * _pair_distances(groups.offsets) ** 2)))
+
+
+def within_class_scatter_trace(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """trace(Σ_W), the mean over classes of the mean squared distance to the class mean.
+
+    In squared units of the latent: it shrinks with the latent itself, so read it beside NC1.
+    0 means that every class is one point. Raises ValueError for a malformed ``latent`` or
+    ``labels``.
+    """
+    return float(group_by_class(latent, labels).variances.mean())
+
+
+def mean_class_distance(means: npt.ArrayLike) -> float:
+    """Mean over pairs of ||mu_i - mu_j||, for class means (C, D) or M.
+
+    In units of the latent, so read it beside a relative measure such as NC1. 0 means that all
+    classes share one point. Raises ValueError unless ``means`` is a finite matrix of two or more
+    rows.
+    """
+    return float(_pair_distances(as_matrix(means, "means", min_rows=2)).mean())
+
+
+def equinorm(vectors: npt.ArrayLike) -> float:
+    """NC2, equal norms: std / mean of the norms of the rows, 0 when they are equally long.
+
+    Pass M, or the transposed classifier weight (C, D). Without unit. nan where all rows are 0.
+    Raises ValueError unless ``vectors`` is a finite matrix. Source: Papyan, Han and Donoho 2020.
+    """
+    norms = np.linalg.norm(as_matrix(vectors, "vectors"), axis=1)
+    return float(norms.std() / norms.mean()) if norms.any() else np.nan
+
+
+def equiangularity(M: npt.ArrayLike) -> float:
+    """NC2, equal angles: std over pairs of rows of cos(M_c, M_c'), 0 when all angles are equal.
+
+    Between 0 and 1. nan where a row is 0 and so has no direction. Raises ValueError unless
+    ``M`` is a finite matrix of two or more rows. Source: Papyan, Han and Donoho 2020.
+    """
+    return float(_pair_cosines(as_matrix(M, "M", min_rows=2)).std())
+
+
+def max_angle(M: npt.ArrayLike) -> float:
+    """NC2, largest angles: mean over pairs of rows of abs(cos(M_c, M_c') + 1/(C - 1)).
+
+    -1/(C - 1) is the smallest cosine that C directions can all have to one another. Between 0
+    (simplex) and 2. nan where a row is 0. Raises ValueError unless ``M`` is a finite matrix of
+    two or more rows. Source: Papyan, Han and Donoho 2020.
+    """
+    matrix = as_matrix(M, "M", min_rows=2)
+    return float(np.abs(_pair_cosines(matrix) + 1 / (len(matrix) - 1)).mean())
+
+
+def etf_distance(M: npt.ArrayLike) -> float:
+    """NC2 in one number: || G/||G||_F - (I - 11ᵀ/C)/√(C-1) ||_F with G = M Mᵀ.
+
+    The second term is the normalised Gram matrix of the simplex equiangular tight frame (ETF).
+    Without unit, between 0 (M is a simplex ETF, up to scale and rotation) and √2. It cannot
+    reach 0 where D < C - 1. nan where M is 0. Raises ValueError unless ``M`` is a finite matrix
+    of two or more rows. Source: Zhu et al. 2021 ("A geometric analysis of neural collapse with
+    unconstrained features"), who take it of the classifier's rows.
+    """
+    matrix = as_matrix(M, "M", min_rows=2)
+    if not matrix.any():
+        return np.nan
+    C = len(matrix)
+    gram = matrix @ matrix.T
+    simplex = (np.eye(C) - 1 / C) / np.sqrt(C - 1)
+    return float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex))
+
+
+def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
+    """NC3: || W/||W||_F - Mᵀ/||M||_F ||_F² for the classifier's weight W (D, C).
+
+    Without unit, between 0 (every class mean points along its column of W) and 4 (opposite).
+    Column c of W must belong to row c of M. nan where M or W is 0. Source: Papyan, Han and
+    Donoho 2020.
+
+    Raises
+    ------
+    ValueError
+        Unless both are finite matrices and W has the shape of Mᵀ.
+    """
+    matrix = as_matrix(M, "M")
+    W = as_matrix(classifier_weight, "classifier_weight")
+    if W.shape != matrix.T.shape:
+        raise ValueError(
+            f"classifier_weight must have the shape {matrix.T.shape} of M transposed, "
+            f"not {W.shape}."
+        )
+    if not (matrix.any() and W.any()):
+        return np.nan
+    return float(np.sum((W / np.linalg.norm(W) - matrix.T / np.linalg.norm(matrix)) ** 2))
+
+
+def nearest_class_mean_disagreement(
+    latent: npt.ArrayLike, labels: npt.ArrayLike, predictions: npt.ArrayLike
+) -> float:
+    """NC4: share of samples whose prediction differs from the class of the nearest mean.
+
+    ``predictions`` (N,) are the network's classes. Between 0 (the network decides as the nearest
+    class mean does) and 1. Between equally near means the lowest label wins. Source: Papyan, Han
+    and Donoho 2020.
+
+    Raises
+    ------
+    ValueError
+        For a malformed ``latent``, ``labels`` or ``predictions``.
+    """
+    groups = group_by_class(latent, labels)
+    return grouped_nc4(groups, as_labels(predictions, "predictions", len(groups.latent)))
+
+
+def grouped_nc4(groups: ClassGroups, predictions: npt.NDArray) -> float:
+    """NC4 of grouped samples; see :func:`nearest_class_mean_disagreement`."""
+    # ||x - m||² = ||x||² - 2 (x·m - ||m||²/2), so the nearest m has the largest bracket; x and m
+    # are measured from the first sample
+    m = groups.offsets
+    closeness = groups.latent @ m.T - (groups.latent[0] @ m.T + (m**2).sum(axis=1) / 2)
+    nearest = groups.classes[closeness.argmax(axis=1)]
+    return float(np.mean(nearest != predictions))
+
+
+def _pair_distances(vectors: FloatArray) -> FloatArray:
+    """||v_i - v_j|| for every pair i < j of rows."""
+    i, j = np.triu_indices(len(vectors), k=1)
+    return np.linalg.norm(vectors[i] - vectors[j], axis=1)
+
+
+def _pair_cosines(vectors: FloatArray) -> FloatArray:
+    """cos(v_i, v_j) for every pair i < j of rows; all nan where a row is 0."""
+    i, j = np.triu_indices(len(vectors), k=1)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not norms.all():
+        return np.full(len(i), np.nan)
+    directions = vectors / norms
+    return (directions @ directions.T)[i, j]

@@ -1,0 +1,135 @@
+"""All metrics of one latent in one call: the columns that training writes to ``metrics.csv``."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lpc_scratch.metrics.binarity import (
+    distinct_codes,
+    fit_mixtures,
+    grouped_same_code,
+    grouped_sign_purity,
+    latent_norm,
+)
+from lpc_scratch.metrics.classes import ClassGroups, as_labels, as_matrix, group_by_class
+from lpc_scratch.metrics.collapse import (
+    equiangularity,
+    equinorm,
+    etf_distance,
+    grouped_cdnv,
+    grouped_nc1,
+    grouped_nc4,
+    max_angle,
+    self_duality,
+)
+
+MAX_MIXTURES = 64
+"""Most coordinates whose mixtures are fitted: a hidden layer's hundreds would take seconds."""
+
+
+def measure(
+    latent: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    predictions: npt.ArrayLike | None = None,
+    classifier_weight: npt.ArrayLike | None = None,
+    by: Literal["label", "prediction"] = "label",
+    seed: int = 0,
+) -> dict[str, float]:
+    """Measure collapse and binarity of a latent.
+
+    The samples are grouped once for all metrics, which :mod:`lpc_scratch.metrics.collapse` and
+    :mod:`lpc_scratch.metrics.binarity` describe one by one.
+
+    Parameters
+    ----------
+    latent : (N, D) finite
+        Latent activations, one row a sample.
+    labels : (N,) integers
+        True classes.
+    predictions : (N,) integers, optional
+        The network's classes; without them ``nc4`` is nan.
+    classifier_weight : (D, K), optional
+        Weight of the output layer, whose column k belongs to label k; without it ``nc3`` is nan.
+    by : {"label", "prediction"}
+        What makes two samples one class: the true label, or the network's prediction (as in the
+        code published with arXiv 2310.08224 in 2023).
+    seed : int
+        Seed of the subsample to which the Gaussian mixtures are fitted.
+
+    Returns
+    -------
+    dict
+        ``nc1, cdnv, equinorm, equiangular, max_angle, etf_distance, nc3, nc4, gmm_score,
+        gmm_sigma, peak_distance, sign_purity, same_code, distinct_codes, latent_norm``, in this
+        order. Of more than MAX_MIXTURES coordinates, the mixtures take that many at even distances.
+        The first seven are nan where all samples are of one class. ``nc3`` uses the
+        columns of the classes that occur, and is nan where ``classifier_weight`` has no such
+        columns or not D rows.
+
+    Raises
+    ------
+    ValueError
+        For a malformed ``latent``, ``labels``, ``predictions`` or ``classifier_weight``, an
+        unknown ``by``, or ``by="prediction"`` without predictions.
+    """
+    if by not in ("label", "prediction"):
+        raise ValueError(f"by must be 'label' or 'prediction', not {by!r}.")
+    if by == "prediction" and predictions is None:
+        raise ValueError("by='prediction' needs predictions.")
+
+    groups = group_by_class(latent, labels)
+    nc4 = np.nan
+    if predictions is not None:
+        predicted = as_labels(predictions, "predictions", len(groups.latent))
+        if by == "prediction":
+            groups = group_by_class(groups.latent, predicted)
+        nc4 = grouped_nc4(groups, predicted)
+    mixtures = fit_mixtures(groups.latent[:, _mixture_coordinates(groups.latent.shape[1])], seed)
+    return {
+        **_between_classes(groups, classifier_weight),
+        "nc4": nc4,
+        "gmm_score": mixtures.gmm_score,
+        "gmm_sigma": mixtures.gmm_sigma,
+        "peak_distance": mixtures.peak_distance,
+        "sign_purity": grouped_sign_purity(groups),
+        "same_code": grouped_same_code(groups),
+        "distinct_codes": float(distinct_codes(groups.means > 0)),
+        "latent_norm": latent_norm(groups.latent),
+    }
+
+
+def _mixture_coordinates(dims: int) -> npt.NDArray[np.intp]:
+    """Return the coordinates to fit: all, or MAX_MIXTURES of them at even distances."""
+    return np.unique(np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int))
+
+
+def _between_classes(
+    groups: ClassGroups, classifier_weight: npt.ArrayLike | None
+) -> dict[str, float]:
+    """Return the metrics that compare classes, all nan where there is only one."""
+    if len(groups.classes) < 2:
+        names = ("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3")
+        return dict.fromkeys(names, np.nan)
+    M = groups.centered_means
+    return {
+        "nc1": grouped_nc1(groups),
+        "cdnv": grouped_cdnv(groups),
+        "equinorm": equinorm(M),
+        "equiangular": equiangularity(M),
+        "max_angle": max_angle(M),
+        "etf_distance": etf_distance(M),
+        "nc3": _matching_self_duality(groups, classifier_weight),
+    }
+
+
+def _matching_self_duality(groups: ClassGroups, classifier_weight: npt.ArrayLike | None) -> float:
+    """NC3 with the columns of the classes that occur; nan where the weight does not fit."""
+    if classifier_weight is None:
+        return np.nan
+    W = as_matrix(classifier_weight, "classifier_weight")
+    classes = groups.classes
+    if len(W) != groups.latent.shape[1] or classes[0] < 0 or classes[-1] >= W.shape[1]:
+        return np.nan
+    return self_duality(groups.centered_means, W[:, classes])

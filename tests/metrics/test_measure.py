@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from lpc_scratch import metrics
+from lpc_scratch.metrics import measure
+
+NAMES = [
+    *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
+    *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
+    "latent_norm",
+]
+
+
+@pytest.fixture
+def run():
+    """Latent, labels, predictions and classifier weight of five classes in three dimensions."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, size=300)
+    latent = (rng.normal(size=(5, 3))[labels] + 0.5 * rng.normal(size=(300, 3))).astype(np.float32)
+    predictions = np.where(rng.random(300) < 0.1, (labels + 1) % 5, labels)
+    return latent, labels, predictions, rng.normal(size=(3, 5))
+
+
+def test_every_value_is_that_of_its_own_function(run):
+    latent, labels, predictions, W = run
+    M = metrics.centered_class_means(latent, labels)
+    fit = metrics.fit_mixtures(latent, seed=3)
+    values = measure(latent, labels, predictions=predictions, classifier_weight=W, seed=3)
+    assert list(values) == NAMES
+    assert all(type(value) is float for value in values.values())
+    assert list(values.values()) == pytest.approx(
+        [
+            metrics.within_class_variability(latent, labels),
+            metrics.cdnv(latent, labels),
+            metrics.equinorm(M),
+            metrics.equiangularity(M),
+            metrics.max_angle(M),
+            metrics.etf_distance(M),
+            metrics.self_duality(M, W),
+            metrics.nearest_class_mean_disagreement(latent, labels, predictions),
+            fit.gmm_score,
+            fit.gmm_sigma,
+            fit.peak_distance,
+            metrics.sign_purity(latent, labels),
+            metrics.same_code_share(latent, labels),
+            metrics.distinct_codes(metrics.class_codes(latent, labels)),
+            metrics.latent_norm(latent),
+        ],
+        rel=1e-12,
+    )
+
+
+def test_predictions_can_make_the_classes(run):
+    latent, labels, predictions, W = run
+    values = measure(latent, labels, predictions=predictions, classifier_weight=W, by="prediction")
+    expected = measure(latent, predictions, predictions=predictions, classifier_weight=W)
+    assert values == expected
+    assert values["nc1"] != measure(latent, labels)["nc1"]
+
+
+def test_self_duality_uses_the_columns_of_the_classes_that_occur(run):
+    latent, labels, _, W = run
+    kept = labels != 2
+    latent, labels = latent[kept], labels[kept]
+    M = metrics.centered_class_means(latent, labels)
+    expected = metrics.self_duality(M, W[:, [0, 1, 3, 4]])
+    assert measure(latent, labels, classifier_weight=W)["nc3"] == pytest.approx(expected)
+
+
+def test_what_cannot_be_compared_is_nan(run):
+    latent, labels, _, W = run
+    values = measure(latent, labels)
+    assert [name for name in NAMES if np.isnan(values[name])] == ["nc3", "nc4"]
+    assert np.isnan(measure(latent, labels, classifier_weight=W[:2])["nc3"])
+    assert np.isnan(measure(latent, labels, classifier_weight=W[:, :4])["nc3"])
+
+
+def test_a_network_that_predicts_one_class_is_still_measured(run):
+    latent, labels, _, W = run
+    values = measure(
+        latent,
+        labels,
+        predictions=np.zeros_like(labels),
+        classifier_weight=W,
+        by="prediction",
+    )
+    assert [name for name in NAMES if np.isnan(values[name])] == NAMES[:7]
+
+
+def test_collapsed_classes_reach_the_ends_of_the_scales():
+    # four corners of a square are binary in both coordinates, and each class is one point
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    labels = np.arange(40) % 4
+    values = measure(corners[labels], labels, predictions=labels, classifier_weight=corners.T)
+    assert [values[name] for name in ("nc1", "cdnv", "equinorm", "nc3", "nc4")] == pytest.approx(
+        [0] * 5, abs=1e-20
+    )
+    assert values["peak_distance"] > 6e4
+    assert [values[name] for name in ("sign_purity", "same_code", "distinct_codes")] == [1, 1, 4]
+
+
+def test_malformed_requests_are_refused(run):
+    latent, labels, predictions, _ = run
+    with pytest.raises(ValueError, match="by must be"):
+        measure(latent, labels, predictions=predictions, by="vote")
+    with pytest.raises(ValueError, match="needs predictions"):
+        measure(latent, labels, by="prediction")
+    with pytest.raises(ValueError, match="predictions must have shape"):
+        measure(latent, labels, predictions=predictions[1:])
