@@ -65,8 +65,8 @@ class Linear(Layer):
     ----------
     fan_in, fan_out : int
         I and O.
-    members : int, optional
-        Length E of the leading axis; none by default.
+    stack : tuple of int
+        Leading axes of W and b: () for one map (default), (E,) for E of them.
     dtype : numpy dtype
         float32 (default) or float64.
     backend : Backend, optional
@@ -79,12 +79,11 @@ class Linear(Layer):
         self,
         fan_in: int,
         fan_out: int,
-        members: int | None = None,
+        stack: tuple[int, ...] = (),
         dtype: Any = np.float32,
         backend: Backend | None = None,
     ) -> None:
         super().__init__(backend)
-        stack = () if members is None else (members,)
         xp = self.backend.xp
         self.W: Array = xp.zeros((*stack, fan_in, fan_out), dtype)
         self.b: Array = xp.zeros((*stack, 1, fan_out), dtype)

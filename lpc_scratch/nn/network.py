@@ -35,7 +35,7 @@ class Network:
     hidden : sequence of int
         Widths of the backbone's layers; may be empty, except for `none`.
     latent_dim : int
-        D; `none` has the last hidden width instead.
+        D; not used by `none`, whose latent layer is the last hidden one.
     activation : {"relu", "silu", "tanh"}
         Follows every hidden layer.
     dropout : float
@@ -57,6 +57,10 @@ class Network:
         view into them.
     latent : array (..., B, D)
         z of the last `forward`.
+    stack : tuple of int
+        Leading axes: () for one network, (E,) for a stack.
+    latent_dim : int
+        D; the last hidden width for the architecture `none`.
 
     Raises
     ------
@@ -86,10 +90,10 @@ class Network:
         self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
         self.backend = backend or get_backend("cpu")
         self.dtype = np.dtype(dtype)
-        members = len(self.seeds) if isinstance(seeds, Sequence) else None
+        self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
 
         def linear(fan_in: int, fan_out: int) -> Linear:
-            return Linear(fan_in, fan_out, members, self.dtype, self.backend)
+            return Linear(fan_in, fan_out, self.stack, self.dtype, self.backend)
 
         widths = [features, *hidden]
         self.hidden_layers: list[Layer] = []
@@ -103,7 +107,8 @@ class Network:
             self.latent_layers.append(linear(widths[-1], latent_dim))
         if architecture == "nonlinear":
             self.latent_layers.append(ReLU(True, self.backend))
-        self.classifier = linear(widths[-1] if architecture == "none" else latent_dim, classes)
+        self.latent_dim = widths[-1] if architecture == "none" else latent_dim
+        self.classifier = linear(self.latent_dim, classes)
         self.layers: list[Layer] = [*self.hidden_layers, *self.latent_layers, self.classifier]
 
         generators = [generator(seed, "weights") for seed in self.seeds]

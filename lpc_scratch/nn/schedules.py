@@ -3,11 +3,6 @@
 import math
 
 
-def constant_rate(epoch: int, base: float) -> float:
-    """Return the base rate in every epoch."""
-    return base
-
-
 def step_rate(epoch: int, base: float, every: int, factor: float) -> float:
     """Multiply the rate by `factor` after every `every` epochs."""
     return base * factor ** (epoch // every)

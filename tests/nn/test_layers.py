@@ -14,7 +14,7 @@ def inputs(backend, rng, *shape):
 
 
 def linear(backend, rng, stack, fan_in=5, fan_out=4):
-    layer = Linear(fan_in, fan_out, *stack, dtype=np.float64, backend=backend)
+    layer = Linear(fan_in, fan_out, stack, dtype=np.float64, backend=backend)
     layer.W[...] = inputs(backend, rng, *layer.W.shape)
     layer.b[...] = inputs(backend, rng, *layer.b.shape)
     return layer

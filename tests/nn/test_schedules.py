@@ -1,7 +1,6 @@
 import pytest
 
 from lpc_scratch.nn.schedules import (
-    constant_rate,
     cosine_rate,
     geometric_gamma,
     step_rate,
@@ -22,10 +21,6 @@ def test_cosine_rate_falls_from_base_to_zero_and_stays():
 def test_warm_up_rises_linearly_to_one_and_stays():
     assert [warmup_factor(e, 4) for e in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
     assert warmup_factor(0, 0) == 1
-
-
-def test_constant_rate_is_constant():
-    assert constant_rate(0, 0.1) == constant_rate(99, 0.1) == 0.1
 
 
 def test_gamma_grows_in_two_regimes_up_to_its_cap():

@@ -1,0 +1,268 @@
+"""The settings of a training run: the one place where a setting is named.
+
+Every field of `TrainConfig` is a flag of `python -m lpc_scratch.train` (`latent_dim` is
+`--latent-dim`), a key of a configuration file and a keyword argument; the text under a field
+is its help. Values are checked when a configuration is made.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import tyro
+import yaml
+
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.nn import schedules
+from lpc_scratch.nn.network import Architecture
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, on what, and how.
+
+    Raises
+    ------
+    ConfigError
+        For a value of the wrong type or out of range; the message names field and value.
+    """
+
+    dataset: str = "digits"
+    """Data set: digits, mnist, fashion-mnist, kmnist, gaussians, or the path of your own .npz
+    file or folder with x_train, y_train, x_test, y_test."""
+    data_dir: Path | None = None
+    """Folder that holds the files of mnist, fashion-mnist or kmnist; looked in first."""
+    data_seed: int = 0
+    """Seed of the split of digits and of the points of gaussians."""
+    gaussian_classes: int = 4
+    """Number of classes of gaussians."""
+    gaussian_dims: int = 20
+    """Number of dimensions of gaussians."""
+
+    architecture: Architecture = "binary"
+    """Latent layer: binary (linear, penalised), linear, nonlinear (ReLU) or none."""
+    hidden: tuple[int, ...] = (256, 256)
+    """Widths of the hidden layers, in units."""
+    latent_dim: int = 16
+    """Dimensions of the latent layer; not used by the architecture none."""
+    activation: Literal["relu", "silu", "tanh"] = "relu"
+    """Activation of the hidden layers."""
+    dropout: float = 0.0
+    """Share of activations dropped between hidden layers in training, from 0 to below 1."""
+    initialization: Literal["pytorch", "he", "glorot"] = "pytorch"
+    """Distribution of the initial weights; pytorch is the default of torch.nn.Linear."""
+
+    loss: Literal["softmax", "double-softmax"] = "softmax"
+    """Cross-entropy of the softmax, or of the softmax of the softmax as in the 2023 code."""
+    penalty: Literal["exp", "exp-coordinate", "exp-sample", "l2"] = "exp"
+    """Penalty on the latent layer of the architecture binary; the others have none."""
+    gamma: float = 10.0
+    """Strength of the penalty, at least 0; the first value of a gamma schedule."""
+    gamma_schedule: Literal["constant", "geometric"] = "constant"
+    """How gamma changes over training: not, or growing by factors up to a cap."""
+    gamma_every: int = 5
+    """Epochs between two rises of the geometric gamma."""
+    gamma_factor: float = 2.0
+    """Growth at each rise below gamma-switch, above 1."""
+    gamma_switch: float = 1e3
+    """gamma from which it grows by gamma-late-factor."""
+    gamma_late_factor: float = 1.25
+    """Growth at each rise from gamma-switch on, at least 1."""
+    gamma_max: float = 1e6
+    """Cap of the geometric gamma."""
+
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    """Optimiser; epsilon is added to sqrt(v) after the bias correction, as in torch."""
+    learning_rate: float = 5e-4
+    """Step size of the optimiser, above 0; the first value of its schedule."""
+    learning_rate_schedule: Literal["constant", "step", "cosine"] = "constant"
+    """Constant, multiplied by a factor every so many epochs, or half a cosine to 0."""
+    learning_rate_every: int = 5
+    """Epochs between two changes of the step schedule."""
+    learning_rate_factor: float = 0.5
+    """Factor of the step schedule, above 0."""
+    warmup_epochs: int = 0
+    """Epochs of linear warm-up at the start of any learning-rate schedule."""
+    momentum: float = 0.9
+    """Momentum of sgd, from 0 to below 1."""
+    beta1: float = 0.9
+    """Decay of the first moment of adam and adamw, from 0 to below 1."""
+    beta2: float = 0.999
+    """Decay of the second moment of adam and adamw, from 0 to below 1."""
+    epsilon: float = 1e-8
+    """Added to the denominator of adam and adamw, above 0."""
+    weight_decay: float = 0.0
+    """Decay of all parameters, at least 0; decoupled in adamw, in the gradient otherwise."""
+
+    batch_size: int = 64
+    """Samples of a step. More than there are means all of them; otherwise the last, partial
+    batch of an epoch is dropped."""
+    epochs: int = 100
+    """Passes over the training set; 0 writes the untrained network."""
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = (0,)
+    """Seed of the weights, shuffles and dropout; several train as many networks at once."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where arrays live: cpu is NumPy, gpu is CuPy."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Floating-point type of weights and activations."""
+    evaluate_every: int = 20
+    """Epochs between two measurements, each of which saves the run; the last epoch is always
+    measured."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _coerce(field.name, hints[field.name], getattr(self, field.name))
+            object.__setattr__(self, field.name, value)  # the dataclass is frozen
+        self._check_ranges()
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        rate = self.learning_rate
+        if self.learning_rate_schedule == "step":
+            every, factor = self.learning_rate_every, self.learning_rate_factor
+            rate = schedules.step_rate(epoch, rate, every, factor)
+        elif self.learning_rate_schedule == "cosine":
+            rate = schedules.cosine_rate(epoch, rate, self.epochs)
+        return rate * schedules.warmup_factor(epoch, self.warmup_epochs)
+
+    def gamma_at(self, epoch: int) -> float:
+        """Return the strength of the penalty in an epoch, counted from 0."""
+        if self.gamma_schedule == "constant":
+            return self.gamma
+        return schedules.geometric_gamma(
+            epoch,
+            self.gamma,
+            self.gamma_every,
+            self.gamma_factor,
+            self.gamma_switch,
+            self.gamma_late_factor,
+            self.gamma_max,
+        )
+
+    def _check_ranges(self) -> None:
+        for name, minimum in _AT_LEAST.items():
+            if getattr(self, name) < minimum:
+                raise ConfigError(f"{name} must be at least {minimum}, not {getattr(self, name)}")
+        for name, bound in _ABOVE.items():
+            if getattr(self, name) <= bound:
+                raise ConfigError(f"{name} must be above {bound}, not {getattr(self, name)}")
+        for name in ("dropout", "momentum", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
+        if any(width < 1 for width in self.hidden):
+            raise ConfigError(f"hidden widths must be at least 1, not {list(self.hidden)}")
+        if self.architecture == "none" and not self.hidden:
+            raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
+        if not self.seeds or any(seed < 0 for seed in self.seeds):
+            raise ConfigError(f"seeds must be one or more of at least 0, not {list(self.seeds)}")
+        if self.gamma_schedule == "geometric" and not self.gamma > 0:
+            raise ConfigError(f"gamma must be above 0 for the geometric schedule, not {self.gamma}")
+
+
+_AT_LEAST: dict[str, float] = {
+    "data_seed": 0,
+    "gaussian_classes": 2,
+    "gaussian_dims": 1,
+    "latent_dim": 1,
+    "gamma": 0,
+    "gamma_every": 1,
+    "gamma_late_factor": 1,
+    "learning_rate_every": 1,
+    "warmup_epochs": 0,
+    "weight_decay": 0,
+    "batch_size": 1,
+    "epochs": 0,
+    "evaluate_every": 1,
+}
+_ABOVE: dict[str, float] = {
+    "gamma_factor": 1,
+    "gamma_switch": 0,
+    "gamma_max": 0,
+    "learning_rate": 0,
+    "learning_rate_factor": 0,
+    "epsilon": 0,
+}
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+def load_config(path: Path, cls: type[Config]) -> Config:
+    """Read a configuration from a YAML file; fields that it does not name have their defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is no YAML mapping, or has an unknown key or a bad value.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"configuration file {path} is not YAML: {_one_line(error)}") from error
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"configuration file {path} must hold lines of the form 'gamma: 10'")
+    known = [field.name for field in dataclasses.fields(cls)]
+    unknown = [str(key) for key in settings if key not in known]
+    if unknown:
+        raise ConfigError(
+            f"configuration file {path} has the unknown key {unknown[0]!r}; the keys are the "
+            f"flags with underscores: {', '.join(known)}"
+        )
+    try:
+        return cls(**settings)
+    except ConfigError as error:
+        raise ConfigError(f"configuration file {path}: {error}") from error
+
+
+def dump_config(config: TrainConfig) -> str:
+    """Return a configuration as YAML that `load_config` reads back to an equal one."""
+    settings = {
+        field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)
+    }
+    return yaml.safe_dump(settings, sort_keys=False)
+
+
+def _coerce(name: str, hint: Any, value: Any) -> Any:
+    """Return a value as its field's type: YAML writes 1e-3 as text, and a tuple as a list."""
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            choices = ", ".join(get_args(hint))
+            raise ConfigError(f"unknown {name} {value!r}: choose one of {choices}")
+        return value
+    if hint == tuple[int, ...]:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_number(name, int, v) for v in values)
+    if hint in (int, float):
+        return _number(name, hint, value)
+    if hint == Path | None and (value is None or isinstance(value, (str, Path))):
+        return None if value is None else Path(value)
+    if hint in (bool, str) and isinstance(value, hint):
+        return value
+    raise ConfigError(f"{name} cannot be {value!r}, a {type(value).__name__}")
+
+
+def _number(name: str, kind: type, value: Any) -> Any:
+    try:
+        number = float("nan" if isinstance(value, bool) else value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or number != kind(number):
+        words = "a whole number" if kind is int else "a finite number"
+        raise ConfigError(f"{name} must be {words}, not {value!r}")
+    return kind(number)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as YAML writes it without tags."""
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

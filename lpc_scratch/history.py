@@ -1,0 +1,108 @@
+"""What a training run measures: a table of metrics, and snapshots of the latent layer."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.metrics import class_means
+from lpc_scratch.nn.network import Network
+
+COLUMNS = (
+    *("epoch", "member", "seed", "gamma", "learning_rate"),
+    *("loss", "cross_entropy", "penalty", "train_accuracy", "test_accuracy"),
+    *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
+    *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
+    *("latent_norm", "seconds"),
+)
+"""Columns of `metrics.csv`, in order."""
+
+Row = dict[str, Any]
+"""One member at one epoch, by the names of COLUMNS."""
+
+EDGES = np.linspace(-3, 3, 121)
+"""Bin edges of the latent histograms, in standard deviations of a coordinate."""
+
+
+@dataclass
+class Snapshots:
+    """The latent layer at every measured epoch, for T epochs and E members.
+
+    Attributes
+    ----------
+    epochs : list of int, length T
+        Completed epochs.
+    counts : list of int64 array (E, bins)
+        Histogram over EDGES of all latent coordinates, each standardised; values outside
+        count in the outermost bins.
+    class_means : list of float64 array (E, C, D)
+        Mean latent point of each class.
+    """
+
+    epochs: list[int] = field(default_factory=list)
+    counts: list[Array] = field(default_factory=list)
+    class_means: list[Array] = field(default_factory=list)
+
+    def record(self, epoch: int, latents: Array, labels: Array) -> None:
+        """Add the latents (E, N, D) of the samples with labels (N,)."""
+        self.epochs.append(epoch)
+        self.counts.append(np.stack([_histogram(latent) for latent in latents]))
+        self.class_means.append(np.stack([class_means(latent, labels) for latent in latents]))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return `epochs` (T,), `edges`, `counts` (T, E, bins), `class_means` (T, E, C, D)."""
+        return {
+            "epochs": np.array(self.epochs),
+            "edges": EDGES,
+            "counts": np.stack(self.counts),
+            "class_means": np.stack(self.class_means),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array], last_epoch: int) -> "Snapshots":
+        """Return the snapshots of `to_arrays` up to and with an epoch."""
+        kept = int(np.sum(arrays["epochs"] <= last_epoch))
+        return cls(
+            arrays["epochs"][:kept].tolist(),
+            list(arrays["counts"][:kept]),
+            list(arrays["class_means"][:kept]),
+        )
+
+
+@dataclass
+class History:
+    """The result of `lpc_scratch.training.train`.
+
+    Attributes
+    ----------
+    config : TrainConfig
+        The complete configuration.
+    network : Network
+        The trained network, or the stack of them.
+    class_names : tuple of str
+        Names of the classes.
+    rows : list of dict
+        The measurements: one row for each measured epoch and member, by the names of COLUMNS.
+    snapshots : Snapshots
+        The latent layer at every measured epoch.
+    """
+
+    config: TrainConfig
+    network: Network
+    class_names: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+
+    def column(self, name: str, member: int = 0) -> Array:
+        """Return one column of one member over the T measured epochs, (T,)."""
+        return np.array([row[name] for row in self.rows if row["member"] == member])
+
+
+def _histogram(latent: Array) -> Array:
+    """Count all coordinates of a latent (N, D), each standardised; constants are left out."""
+    deviation = latent.std(axis=0)
+    varying = deviation > 0
+    z = (latent[:, varying] - latent[:, varying].mean(axis=0)) / deviation[varying]
+    return np.histogram(np.clip(z, EDGES[0], EDGES[-1]), EDGES)[0]

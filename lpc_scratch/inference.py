@@ -1,0 +1,35 @@
+"""A trained network on a whole data set, in chunks that fit in memory."""
+
+from lpc_scratch.backend import Array
+from lpc_scratch.nn.network import Network
+
+_CHUNK = 2048  # rows at once
+
+
+def latent_and_logits(
+    network: Network, x: Array, scale: float | Array = 1.0, shift: float | Array = 0.0
+) -> tuple[Array, Array]:
+    """Return the latent activations and logits of every row of x, without dropout.
+
+    Parameters
+    ----------
+    network : Network
+        One network or a stack of E.
+    x : array (N, I)
+        Inputs as stored, on the network's device; all members see the same.
+    scale, shift : float or array (I,)
+        `x * scale + shift` is what the network is given.
+
+    Returns
+    -------
+    latent : array (..., N, D)
+    logits : array (..., N, K)
+    """
+    xp = network.backend.xp
+    latents, logits = [], []
+    for start in range(0, len(x), _CHUNK):
+        batch = xp.multiply(x[start : start + _CHUNK], scale, dtype=network.dtype)
+        batch += shift
+        latents.append(network.embed(batch))
+        logits.append(network.classifier.predict(latents[-1]))
+    return xp.concatenate(latents, axis=-2), xp.concatenate(logits, axis=-2)

@@ -1,0 +1,127 @@
+"""The measurements of a training run: one row of `metrics.csv` for each network."""
+
+import warnings
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+from lpc_scratch.errors import TrivialCollapseWarning
+from lpc_scratch.history import Row
+from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.metrics import measure
+from lpc_scratch.trainer import Trainer
+
+
+def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
+    """Measure the networks in training as they stand after so many completed epochs.
+
+    Losses, training accuracy and the metrics of the latent layer are those of the whole
+    training set, without dropout.
+
+    Returns
+    -------
+    rows : list of dict
+        One row for each member, by the names of `history.COLUMNS`.
+    latents : array (E, N, D)
+        Latent activations of the training set, on the host.
+
+    Raises
+    ------
+    DivergenceError
+        If a network's loss is no longer finite.
+    """
+    network, dataset, config = trainer.network, trainer.dataset, trainer.config
+    last = max(epoch - 1, 0)  # the epoch whose settings led here
+    gamma, members = config.gamma_at(last), len(config.seeds)
+
+    def per_member(array: Array, axes: int) -> Array:
+        host = trainer.backend.to_host(array)
+        return host.reshape(members, *host.shape[host.ndim - axes :])
+
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
+        latent, logits = latent_and_logits(network, trainer.x_train, trainer.scale, trainer.shift)
+        _, test_logits = latent_and_logits(network, trainer.x_test, trainer.scale, trainer.shift)
+        labels = trainer.backend.xp.broadcast_to(trainer.y_train, logits.shape[:-1])
+        cross_entropy = per_member(trainer.loss(logits, labels)[0], 0)
+        penalty = np.zeros_like(cross_entropy)
+        if trainer.penalty:
+            penalty = per_member(trainer.penalty(latent, gamma)[0], 0)
+    loss = cross_entropy + penalty
+    if not np.isfinite(loss).all():
+        member = int(np.argmin(np.isfinite(loss)))
+        raise trainer.divergence(f"{loss[member]} after epoch {epoch}", member, last)
+
+    latents = per_member(latent, 2)
+    predictions = per_member(logits.argmax(-1), 1)
+    test_predictions = per_member(test_logits.argmax(-1), 1)
+    weights = per_member(network.classifier.W, 2)
+    rows: list[Row] = []
+    for member, seed in enumerate(config.seeds):
+        row: Row = {
+            "epoch": epoch,
+            "member": member,
+            "seed": seed,
+            "gamma": gamma,
+            "learning_rate": config.learning_rate_at(last),
+            "loss": float(loss[member]),
+            "cross_entropy": float(cross_entropy[member]),
+            "penalty": float(penalty[member]),
+            "train_accuracy": float(np.mean(predictions[member] == dataset.y_train)),
+            "test_accuracy": float(np.mean(test_predictions[member] == dataset.y_test)),
+        }
+        row |= measure(
+            latents[member],
+            dataset.y_train,
+            predictions=predictions[member],
+            classifier_weight=weights[member],
+        )
+        rows.append(row | {"seconds": trainer.seconds})
+    return rows, latents
+
+
+class CollapseWatch:
+    """Warns, once for each network, of classes that have collapsed to one point and stay there.
+
+    At the origin the penalty is at its minimum and the network guesses: its training accuracy is
+    the share of the largest class. Early in training that may pass, so it takes two measurements
+    in a row, or the last one.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        labels = trainer.dataset.y_train
+        self._penalized = trainer.penalty is not None
+        self._guessing = 1.1 * np.bincount(labels).max() / len(labels)
+        self._minimum = 0.0 if trainer.config.penalty == "l2" else 1.0
+        self._last_epoch = trainer.config.epochs
+        self._collapsed: set[int] = set()
+        self._warned: set[int] = set()
+
+    def look(self, rows: list[Row]) -> None:
+        """Look at the measurements of an epoch.
+
+        Warns
+        -----
+        TrivialCollapseWarning
+            Naming the seed of the network, with what to do.
+        """
+        if rows[0]["epoch"] == 0:
+            return
+        before, self._collapsed = self._collapsed, {r["member"] for r in rows if self._trivial(r)}
+        for row in rows:
+            member = row["member"]
+            stays = member in before or row["epoch"] == self._last_epoch
+            if member in self._collapsed and stays and member not in self._warned:
+                self._warned.add(member)
+                warnings.warn(
+                    f"the network of seed {row['seed']} has collapsed to one point for all classes "
+                    f"(epoch {row['epoch']}, training accuracy {row['train_accuracy']:.3f}): lower "
+                    f"gamma ({row['gamma']:g}), or raise it more slowly",
+                    TrivialCollapseWarning,
+                    stacklevel=2,
+                )
+
+    def _trivial(self, row: Row) -> bool:
+        if not (self._penalized and row["gamma"]):
+            return False
+        excess = row["penalty"] / row["gamma"] - self._minimum
+        return excess < 0.01 and row["train_accuracy"] <= self._guessing

@@ -1,0 +1,104 @@
+"""The training loop: epochs, with measurements in between."""
+
+from typing import Protocol
+
+from data_utils import Dataset, load_dataset
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.history import History, Row
+from lpc_scratch.measuring import CollapseWatch, measure_networks
+from lpc_scratch.trainer import Trainer
+
+
+class Recorder(Protocol):
+    """Keeps a run as it goes, for example in a run folder."""
+
+    def restore(self, trainer: Trainer, history: History) -> int | None:
+        """Fill both with what is kept; return the completed epochs, None for a new run."""
+
+    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+        """Keep the trainer's state and the history, to which `new_rows` have been added."""
+
+
+class Progress(Protocol):
+    """Shows a run as it goes."""
+
+    def epoch(self, epoch: int, loss: float) -> None:
+        """Show that so many epochs are trained, and the mean loss of the last one's batches."""
+
+    def measured(self, rows: list[Row]) -> None:
+        """Show the measurements of an epoch."""
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset | None = None,
+    recorder: Recorder | None = None,
+    progress: Progress | None = None,
+) -> History:
+    """Train the networks of a configuration, and measure them as they go.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        All settings; the networks of several seeds are trained together.
+    dataset : Dataset, optional
+        The data; by default what `config` names.
+    recorder : Recorder, optional
+        Keeps the run and says where to continue; by default nothing is kept.
+    progress : Progress, optional
+        Shows the run; by default nothing is shown.
+
+    Returns
+    -------
+    History
+        The trained network and its measurements, the first of them before training.
+
+    Raises
+    ------
+    DatasetError, DeviceError
+        If the data or the device cannot be had.
+    DivergenceError
+        If the loss of a network becomes infinite or NaN.
+
+    Warns
+    -----
+    TrivialCollapseWarning
+        If the penalty has drawn all classes to one point.
+    """
+    trainer = Trainer(config, dataset or load_configured_dataset(config))
+    history = History(config, trainer.network, trainer.dataset.class_names)
+    watch = CollapseWatch(trainer)
+
+    def record(epoch: int) -> None:
+        rows, latents = measure_networks(trainer, epoch)
+        history.rows += rows
+        history.snapshots.record(epoch, latents, trainer.dataset.y_train)
+        if recorder:
+            recorder.save(trainer, history, rows)
+        if progress:
+            progress.measured(rows)
+        watch.look(rows)
+
+    done = recorder.restore(trainer, history) if recorder else None
+    if done is None:
+        done = 0
+        record(done)
+    for epoch in range(done + 1, config.epochs + 1):
+        loss = trainer.run_epoch(epoch - 1)
+        if progress:
+            progress.epoch(epoch, loss)
+        if epoch % config.evaluate_every == 0 or epoch == config.epochs:
+            record(epoch)
+    return history
+
+
+def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Dataset:
+    """Load the data set that a configuration names; `progress` shows downloads."""
+    return load_dataset(
+        config.dataset,
+        config.data_dir,
+        classes=config.gaussian_classes,
+        dims=config.gaussian_dims,
+        seed=config.data_seed,
+        progress=progress,
+    )

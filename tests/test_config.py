@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def test_digits_file_equals_the_defaults():
+    assert load_config(CONFIGS / "digits.yaml", TrainConfig) == TrainConfig()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_configuration_is_valid(path):
+    load_config(path, TrainConfig)
+
+
+def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
+    config = TrainConfig(
+        data_dir="some/folder", hidden=[32], seeds=[1, 2], gamma="1e-4", epsilon=1e-12
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config))
+    assert load_config(path, TrainConfig) == config
+    assert config.gamma == 1e-4  # YAML calls 1e-4 text
+    assert config.data_dir == Path("some/folder")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"gamma": -1}, "gamma must be at least 0, not -1"),
+        ({"gamma": float("nan")}, "gamma must be a finite number, not nan"),
+        ({"gamma": float("inf")}, "gamma must be a finite number, not inf"),
+        ({"gamma": "much"}, "gamma must be a finite number, not 'much'"),
+        ({"gamma": 0, "gamma_schedule": "geometric"}, "gamma must be above 0"),
+        ({"gamma_factor": 1}, "gamma_factor must be above 1"),
+        ({"learning_rate": 0}, "learning_rate must be above 0"),
+        ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
+        ({"latent_dim": 2.5}, "latent_dim must be a whole number, not 2.5"),
+        ({"hidden": [8, 0]}, r"hidden widths must be at least 1, not \[8, 0\]"),
+        ({"hidden": [8, True]}, "hidden must be a whole number, not True"),
+        ({"hidden": [], "architecture": "none"}, "needs at least one hidden layer"),
+        ({"architecture": "lpc"}, "unknown architecture 'lpc': choose one of binary, linear"),
+        ({"dropout": 1}, "dropout must be from 0 to below 1"),
+        ({"beta2": 1}, "beta2 must be from 0 to below 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"epochs": -1}, "epochs must be at least 0"),
+        ({"seeds": []}, "seeds must be one or more"),
+        ({"seeds": [-1]}, "seeds must be one or more"),
+        ({"dataset": 5}, "dataset cannot be 5, a int"),
+    ],
+)
+def test_bad_value_is_refused_in_one_sentence(setting, message):
+    with pytest.raises(ConfigError, match=message) as refusal:
+        TrainConfig(**setting)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gama: 10", "unknown key 'gama'"),
+        ("gamma: -3", "config.yaml: gamma must be at least 0"),
+        ("gamma: [", "is not YAML"),
+        ("just text", "must hold lines of the form"),
+        ("!!python/object/apply:os.getcwd []", "is not YAML"),
+        ("1: 2", "unknown key '1'"),
+    ],
+)
+def test_bad_file_is_refused_by_name_in_one_sentence(tmp_path, text, message):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as refusal:
+        load_config(path, TrainConfig)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "missing.yaml", TrainConfig)
+
+
+def test_schedules_follow_their_settings():
+    config = TrainConfig(
+        learning_rate=0.1,
+        learning_rate_schedule="step",
+        learning_rate_every=4,
+        warmup_epochs=2,
+        gamma=1.0,
+        gamma_schedule="geometric",
+        gamma_every=2,
+        gamma_max=3.0,
+    )
+    rates = [config.learning_rate_at(epoch) for epoch in range(5)]
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.05])
+    assert [config.gamma_at(epoch) for epoch in range(5)] == [1, 1, 2, 2, 3]
+    cosine = TrainConfig(learning_rate=0.1, learning_rate_schedule="cosine", epochs=10)
+    assert cosine.learning_rate_at(5) == pytest.approx(0.05)
+    assert TrainConfig().gamma_at(99) == TrainConfig().gamma

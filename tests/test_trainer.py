@@ -1,0 +1,142 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from data_utils import load_dataset
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import DivergenceError
+from lpc_scratch.nn.losses import LOSSES
+from lpc_scratch.trainer import Trainer
+
+SMALL = TrainConfig(hidden=(24, 20), latent_dim=6, batch_size=100)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+def trained(config, dataset, epochs):
+    trainer = Trainer(config, dataset)
+    for epoch in range(epochs):
+        trainer.run_epoch(epoch)
+    return trainer
+
+
+@pytest.mark.parametrize("architecture", ["binary", "linear", "nonlinear", "none"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_several_seeds_equal_the_single_runs_to_the_bit(digits, architecture, dtype):
+    config = dataclasses.replace(
+        SMALL, architecture=architecture, dtype=dtype, dropout=0.2, seeds=(0, 1, 2)
+    )
+    together = trained(config, digits, epochs=2).network.named_parameters()
+    for member, seed in enumerate(config.seeds):
+        alone = trained(dataclasses.replace(config, seeds=(seed,)), digits, epochs=2)
+        for name, parameter in alone.network.named_parameters().items():
+            assert np.array_equal(together[name][member], parameter), name
+
+
+def test_same_configuration_trains_to_the_same_bits(digits):
+    config = dataclasses.replace(SMALL, dropout=0.3)
+    first, second = (trained(config, digits, epochs=2).network.parameters for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_epoch_visits_every_sample_once_but_for_a_partial_batch(digits, monkeypatch):
+    trainer = Trainer(dataclasses.replace(SMALL, seeds=(3, 4)), digits)
+    visited = []
+    monkeypatch.setattr(trainer, "step", lambda rows, *_: visited.append(rows.copy()) or 0.0)
+    trainer.run_epoch(0)
+    rows = np.concatenate(visited, axis=-1)
+    assert rows.shape == (2, 1400)  # 14 batches of 100; 37 samples are left out
+    assert all(len(np.unique(member)) == 1400 for member in rows)
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_batch_size_above_the_training_set_means_one_full_batch(digits):
+    trainer = Trainer(dataclasses.replace(SMALL, batch_size=10**6), digits)
+    assert (trainer.batch_size, trainer.steps_per_epoch) == (1437, 1)
+
+
+def test_step_returns_the_loss_of_the_gathered_batch(digits):
+    trainer = Trainer(dataclasses.replace(SMALL, architecture="linear", dtype="float64"), digits)
+    rows = np.arange(200, 300)
+    x = digits.x_train[rows] * digits.scale + digits.shift
+    expected, _ = LOSSES["softmax"](trainer.network.predict(x), digits.y_train[rows])
+    assert trainer.step(rows, 0.1, 10.0) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_training_leaves_the_data_alone(digits):
+    before = digits.x_train.copy()
+    trained(SMALL, digits, epochs=1)
+    assert np.array_equal(digits.x_train, before)
+    assert digits.x_train.dtype == np.uint8
+
+
+def test_divergence_names_seed_step_epoch_and_the_way_out(digits):
+    trainer = Trainer(dataclasses.replace(SMALL, learning_rate=1e4, seeds=(5,)), digits)
+    pattern = r"seed 5 became (inf|nan) in step \d+ of 14 of epoch 1; lower gamma \(10\) or the le"
+    with pytest.raises(DivergenceError, match=pattern):
+        trainer.run_epoch(0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("penalty", ["exp", "l2"])
+@pytest.mark.parametrize(
+    ("optimizer", "oracle", "settings"),
+    [
+        ("sgd", "SGD", {"momentum": 0.9, "weight_decay": 1e-3}),
+        ("adam", "Adam", {"weight_decay": 0.0}),
+        ("adamw", "AdamW", {"weight_decay": 0.1}),
+    ],
+)
+def test_fifty_full_batch_steps_on_digits_equal_autograd(
+    digits, optimizer, oracle, settings, penalty, loss
+):
+    torch = pytest.importorskip("torch", reason="PyTorch, the outside oracle, is not installed")
+    config = dataclasses.replace(
+        SMALL,
+        loss=loss,
+        penalty=penalty,
+        gamma=2.0,
+        optimizer=optimizer,
+        learning_rate=0.01,
+        weight_decay=settings["weight_decay"],
+        batch_size=len(digits.x_train),
+        dtype="float64",
+    )
+    trainer = Trainer(config, digits)
+    leaves = {
+        name: torch.tensor(parameter.copy(), requires_grad=True)
+        for name, parameter in trainer.network.named_parameters().items()
+    }
+    autograd = getattr(torch.optim, oracle)(leaves.values(), lr=0.01, **settings)
+    x = torch.tensor(digits.x_train * digits.scale + digits.shift)
+    labels = torch.tensor(digits.y_train)
+    for epoch in range(50):
+        trainer.run_epoch(epoch)
+
+        h = x
+        for layer in ("hidden.0", "hidden.1"):
+            h = torch.relu(h @ leaves[f"{layer}.W"] + leaves[f"{layer}.b"])
+        z = h @ leaves["latent.W"] + leaves["latent.b"]
+        s = z @ leaves["classifier.W"] + leaves["classifier.b"]
+        s = s.softmax(-1) if loss == "double-softmax" else s
+        mean_square = (z * z).mean()
+        value = mean_square.exp() if penalty == "exp" else mean_square
+        autograd.zero_grad()
+        (torch.nn.functional.cross_entropy(s, labels) + 2.0 * value).backward()
+        autograd.step()
+    for name, parameter in trainer.network.named_parameters().items():
+        assert np.abs(parameter - leaves[name].detach().numpy()).max() < 1e-9, name
+
+
+@pytest.mark.gpu
+def test_gpu_trains_like_the_cpu(digits, backend):
+    """The same seed starts from the same bits; float64 keeps the two together."""
+    config = dataclasses.replace(SMALL, dtype="float64", dropout=0.2, seeds=(0, 1))
+    cpu = trained(config, digits, epochs=2)
+    device = trained(dataclasses.replace(config, device=backend.name), digits, epochs=2)
+    difference = backend.to_host(device.network.parameters) - cpu.network.parameters
+    assert np.abs(difference).max() < 1e-9
