@@ -1,0 +1,238 @@
+"""How one panel is drawn: each function fills the `Axes` that it is given.
+
+Made for print as well: colours are those of Okabe and Ito, which colour-blind readers can tell
+apart, and whatever a colour says is said again by a line style, a mark or lightness.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import MaxNLocator
+
+Row = Mapping[str, float]
+
+BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#555555"
+STYLES = ((BLUE, "-"), (VERMILION, "--"), ("black", ":"))
+# Negative ends darker than positive, so that a grey print still tells the signs apart.
+DIVERGING = LinearSegmentedColormap.from_list("blue-orange", ["#00497A", "#F7F7F7", ORANGE])
+TIME = LinearSegmentedColormap.from_list("time", ["#DCE9F2", "#00497A"])
+
+MAX_RIDGES = 8
+RIDGE_HEIGHT = 1.7  # in steps between two ridges: more than one, so that they overlap
+CODE_RANGE = 1.5  # ±1 keeps a strong colour, larger values still differ from it
+MAX_MARKED_CELLS = 400
+MAX_MARKED_ROWS = 20
+MAX_NAMES = 14
+
+
+def curves(rows: Sequence[Row], column: str) -> tuple[npt.NDArray, npt.NDArray]:
+    """Return the epochs (T,) and one curve a member (E, T), nan where there is no row."""
+    if not rows:
+        raise ValueError("rows is empty: there is no evaluated epoch to plot.")
+    for name in ("epoch", "member", column):
+        if any(name not in row for row in rows):
+            raise ValueError(f"rows lack the column {name!r}.")
+    epochs, at = np.unique([row["epoch"] for row in rows], return_inverse=True)
+    members, of = np.unique([row["member"] for row in rows], return_inverse=True)
+    values = np.full((len(members), len(epochs)), np.nan)
+    values[of, at] = [row[column] for row in rows]
+    return epochs, values
+
+
+def draw_columns(
+    axes: Axes, rows: Sequence[Row], columns: Mapping[str, str], log: bool = False
+) -> bool:
+    """Draw columns of rows against the epoch; return False if there was nothing to draw.
+
+    Parameters
+    ----------
+    columns : mapping
+        Names of the columns, with their labels in the legend.
+    log : bool
+        Whether the axis is logarithmic, which leaves out what is not positive.
+    """
+    _tidy(axes)
+    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    for style, (column, label) in zip(STYLES, columns.items(), strict=False):
+        epochs, values = curves(rows, column)
+        shown = np.isfinite(values) & ((values > 0) | (not log))
+        if shown.any():
+            _draw_members(axes, epochs, np.where(shown, values, np.nan), label, *style)
+    if not axes.lines:
+        axes.set(xticks=[], yticks=[])
+        axes.text(
+            0.5, 0.5, "not defined for this run", transform=axes.transAxes, ha="center", va="center"
+        )
+        return False
+    if log:
+        axes.set_yscale("log")
+    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(frameon=False, fontsize=8)
+    return True
+
+
+def draw_reference(axes: Axes, value: float, label: str) -> None:
+    """Draw a dashed horizontal line and explain it in the legend."""
+    axes.axhline(value, color=GREY, linestyle=(0, (4, 3)), linewidth=1.2, label=label, zorder=3)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def choose_epochs(epochs: npt.NDArray, limit: int = MAX_RIDGES) -> npt.NDArray[np.intp]:
+    """Return the indices of at most `limit` epochs: first, last, and denser where training starts.
+
+    The steps between grow geometrically, as most of the change happens early.
+    """
+    if len(epochs) <= limit:
+        return np.arange(len(epochs))
+    since = epochs - epochs[0]
+    wanted = np.geomspace(since[1], since[-1], limit - 1)
+    nearest = np.abs(since[:, None] - wanted).argmin(axis=0)
+    return np.unique([0, *nearest])
+
+
+def draw_histograms(
+    axes: Axes,
+    epochs: npt.ArrayLike,
+    edges: npt.ArrayLike,
+    counts: npt.ArrayLike,
+    member: int = 0,
+) -> None:
+    """Draw one member's histograms as ridges, time downwards, each scaled to its maximum.
+
+    The arguments are those of :func:`lpc_scratch.plots.plot_latent_histograms`.
+    """
+    epochs, edges, counts = np.asarray(epochs), np.asarray(edges), np.asarray(counts)
+    if epochs.ndim != 1 or not len(epochs) or np.any(np.diff(epochs) <= 0):
+        raise ValueError(f"epochs must be one or more increasing numbers, not {epochs.tolist()}.")
+    if edges.ndim != 1 or len(edges) < 2 or np.any(np.diff(edges) <= 0):
+        raise ValueError(f"edges must be two or more increasing numbers, not {edges.tolist()}.")
+    if counts.ndim != 3 or (counts.shape[0], counts.shape[2]) != (len(epochs), len(edges) - 1):
+        raise ValueError(
+            f"counts has shape {counts.shape}, but {len(epochs)} epochs and {len(edges)} edges "
+            f"need ({len(epochs)}, members, {len(edges) - 1})."
+        )
+    if not 0 <= member < counts.shape[1]:
+        raise ValueError(f"member {member} is not one of the {counts.shape[1]} in counts.")
+
+    chosen = choose_epochs(epochs)
+    centres = (edges[1:] + edges[:-1]) / 2
+    density = counts[:, member] / np.diff(edges)  # bins may differ in width
+    for place, t in enumerate(chosen):
+        height = density[t] / max(density[t].max(), np.finfo(float).tiny)
+        ridge = RIDGE_HEIGHT * height - place
+        color = TIME(place / max(len(chosen) - 1, 1))
+        # Later ridges stand in front; the white rim sets them off against the ones behind.
+        axes.fill_between(centres, -place, ridge, color=color, linewidth=0, zorder=2 * place)
+        axes.plot(centres, ridge, color="white", linewidth=1.8, zorder=2 * place)
+        axes.plot(centres, ridge, color="black", linewidth=0.7, zorder=2 * place + 1)
+    axes.set_yticks(-np.arange(len(chosen)), [f"{epochs[t]:g}" for t in chosen])
+    axes.set(xlabel="coordinate (standard deviations)", ylabel="epoch")
+    axes.set_xlim(edges[0], edges[-1])
+    _tidy(axes)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def check_means(class_means: npt.ArrayLike, class_names: Sequence[str]) -> npt.NDArray:
+    """Return class means (C, D) as float64 if they are finite and have one name each."""
+    means = np.asarray(class_means, dtype=np.float64)
+    if means.ndim != 2 or not means.size:
+        raise ValueError(f"class_means must be (classes, coordinates), not {means.shape}.")
+    if len(class_names) != len(means):
+        raise ValueError(f"there are {len(class_names)} class names for {len(means)} class means.")
+    if not np.isfinite(means).all():
+        raise ValueError("class_means has values that are not finite.")
+    return means
+
+
+def draw_codes(axes: Axes, class_means: npt.ArrayLike, class_names: Sequence[str]) -> None:
+    """Draw class means (C, D), each coordinate divided by its mean absolute value."""
+    means = check_means(class_means, class_names)
+    scale = np.abs(means).mean(axis=0)
+    codes = means / np.where(scale > 0, scale, 1)  # a dead ReLU coordinate is 0 for all classes
+    image = axes.imshow(codes, DIVERGING, vmin=-CODE_RANGE, vmax=CODE_RANGE, aspect="auto")
+    if codes.size <= MAX_MARKED_CELLS and len(codes) <= MAX_MARKED_ROWS:
+        row, column = codes.nonzero()
+        value = codes[row, column]
+        for marker, signed in (("+", value > 0), ("_", value < 0)):
+            ink = np.where(value[signed] < -0.6, "white", "black")
+            axes.scatter(column[signed], row[signed], s=22, c=ink, marker=marker, linewidths=1)
+    _name_classes(axes.yaxis, class_names)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.set_xlabel("latent coordinate")
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.02, extend="both")
+    bar.set_ticks([-1, 0, 1], labels=["−1", "0", "+1"])
+    bar.set_label("class mean / mean size")
+
+
+def draw_cosines(
+    axes: Axes, class_means: npt.ArrayLike, class_names: Sequence[str], numbers: bool
+) -> str:
+    """Draw the cosines of the centred class means (C, D); return mean ± std over pairs."""
+    means = check_means(class_means, class_names)
+    classes = len(means)
+    if classes < 2:
+        raise ValueError("cosines between classes need two or more classes, not 1.")
+    M = means - means.mean(axis=0)
+    norms = np.linalg.norm(M, axis=1, keepdims=True)
+    M = M / np.where(norms > 0, norms, 1)  # a class at the centre has no direction: cosine 0
+    cosines = M @ M.T
+    image = axes.imshow(cosines, DIVERGING, vmin=-1, vmax=1, aspect="auto")
+    if numbers:
+        for (row, column), cosine in np.ndenumerate(cosines.round(2) + 0.0):  # + 0.0: no "-0.00"
+            text = axes.text(column, row, _minus(f"{cosine:.2f}"), fontsize=8)
+            text.set(ha="center", va="center", color="white" if cosine < -0.4 else "black")
+            text.set_in_layout(False)  # it is inside the axes anyway: saves measuring each
+    _name_classes(axes.yaxis, class_names)
+    _name_classes(axes.xaxis, class_names)
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
+    simplex = -1 / (classes - 1)
+    ticks = {tick: f"{tick:g}" for tick in (-1, -0.5, 0, 0.5, 1) if abs(tick - simplex) > 0.15}
+    ticks[simplex] = f"-1/{classes - 1}"
+    bar.set_ticks(list(ticks), labels=[_minus(label) for label in ticks.values()])
+    bar.ax.axhline(simplex, color="black", linewidth=1.5)
+    bar.set_label("cosine (line: simplex)")
+    pairs = cosines[np.triu_indices(classes, 1)]
+    return _minus(f"{pairs.mean():.3f} ± {pairs.std():.3f}")
+
+
+def _draw_members(
+    axes: Axes, epochs: npt.NDArray, values: npt.NDArray, label: str, color: str, linestyle: str
+) -> None:
+    """Draw values (E, T), nan where there is none: every member thin, their mean bold."""
+    marker = None
+    if len(epochs) == 1:  # a line through one point cannot be seen
+        marker = "o"
+        axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    if len(values) > 1:
+        axes.plot(epochs, values.T, color=color, linewidth=0.8, alpha=0.45, marker=marker)
+    there = np.isfinite(values)  # np.nanmean warns where no member has a value
+    mean = np.nansum(values, axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)
+    axes.plot(
+        epochs, mean, color=color, linestyle=linestyle, linewidth=2, label=label, marker=marker
+    )
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _minus(number: str) -> str:
+    """Write the minus sign that the ticks of the axes have."""
+    return number.replace("-", "−")
+
+
+def _name_classes(axis: Axis, class_names: Sequence[str]) -> None:
+    """Write the class names along an axis, leaving some out where they would touch."""
+    every = -(-len(class_names) // MAX_NAMES)
+    places, names = range(0, len(class_names), every), class_names[::every]
+    if isinstance(axis, XAxis) and max(map(len, names)) > 2:
+        axis.set_ticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
+    else:
+        axis.set_ticks(places, names)

@@ -1,0 +1,297 @@
+"""Every figure of a training run: what goes in is rows or arrays, what comes out is a `Figure`.
+
+The figures are made without pyplot, so nothing global changes and no display is needed. How a
+single panel is drawn is in :mod:`lpc_scratch.panels`.
+
+Everywhere T snapshots, E members (networks trained side by side), C classes, D latent coordinates.
+``rows`` are the rows of ``metrics.csv``: one mapping an evaluated epoch and member. In curves every
+member is a thin line and the mean of the members a bold one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from lpc_scratch.panels import (
+    GREY,
+    Row,
+    check_means,
+    curves,
+    draw_codes,
+    draw_columns,
+    draw_cosines,
+    draw_histograms,
+    draw_reference,
+)
+
+# Of a Gaussian that standardising has left with variance 1: -(log(2 pi) + 1) / 2.
+UNIMODAL_SCORE = -1.4189
+DPI = 120
+OVERVIEW_DPI = 180  # a README shows it scaled down, on fine screens too
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """One panel of `plot_collapse`: the columns that share it, with their names in its legend."""
+
+    title: str
+    unit: str
+    columns: Mapping[str, str]
+    log: bool = False
+    limits: tuple[float | None, float | None] = (0.0, None)
+
+
+# One row of panels a question: is a class a point, are the classes a simplex, is the code binary?
+METRICS = (
+    _Metric("NC1 (within-class variability)", "tr($Σ_W Σ_B^+$) / C", {"nc1": "NC1"}, log=True),
+    _Metric("CDNV", "variance / distance²", {"cdnv": "CDNV"}, log=True),
+    _Metric("NC3 (self-duality)", "squared distance", {"nc3": "NC3"}, log=True),
+    _Metric("NC4 (nearest class mean)", "share that disagrees", {"nc4": "NC4"}),
+    _Metric("Equal norms", "std / mean of the norms", {"equinorm": "equinorm"}),
+    _Metric("Equal angles", "std of the cosines", {"equiangular": "equiangular"}),
+    _Metric("Maximal angles", "mean |cos + 1/(C−1)|", {"max_angle": "max angle"}),
+    _Metric("Simplex (ETF)", "Frobenius distance", {"etf_distance": "ETF distance"}),
+    _Metric("GMM score", "nats a sample", {"gmm_score": "two peaks"}, limits=(None, None)),
+    _Metric("Peak distance", "standard deviations", {"peak_distance": "peak distance"}),
+    _Metric(
+        "Purity of the codes",
+        "share of the samples",
+        {"same_code": "same code", "sign_purity": "same sign"},
+        limits=(-0.03, 1.03),
+    ),
+    _Metric("Distinct codes", "number", {"distinct_codes": "codes"}),
+)
+
+
+def plot_training(rows: Sequence[Row]) -> Figure:
+    """Loss terms (log axis) and accuracies against the epoch.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        With ``epoch, member, loss, cross_entropy, penalty, train_accuracy, test_accuracy``.
+
+    Returns
+    -------
+    Figure
+        Two panels. ``penalty`` is drawn as it is, gamma included, and left out where it is zero.
+    """
+    figure = _figure(9, 3.6)
+    losses, accuracies = figure.subplots(1, 2)
+    terms = {"loss": "loss", "cross_entropy": "cross-entropy", "penalty": "penalty (times gamma)"}
+    draw_columns(losses, rows, terms, log=True)
+    losses.set(title="Loss", xlabel="epoch", ylabel="nats")
+    shares = {"train_accuracy": "training", "test_accuracy": "test"}
+    draw_columns(accuracies, rows, shares)
+    accuracies.set(title="Accuracy", xlabel="epoch", ylabel="accuracy")
+    return figure
+
+
+def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
+    """Measures of collapse and of binary encoding against the epoch, one small panel each.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        With ``epoch``, ``member`` and the metrics; a metric that is nowhere finite (or nowhere
+        positive, on a log axis) is reported as such in its panel.
+    classes : int, optional
+        C, drawn as the number of distinct codes to reach.
+
+    Returns
+    -------
+    Figure
+        Three rows of four panels: points, simplex, binary codes.
+    """
+    figure = _figure(12, 7.5)
+    grid = figure.subplots(3, 4)
+    for axes, metric in zip(grid.flat, METRICS, strict=True):
+        drawn = draw_columns(axes, rows, metric.columns, metric.log)
+        axes.set(title=metric.title, ylabel=metric.unit)
+        if not drawn:
+            continue
+        if not metric.log:
+            axes.set_ylim(*metric.limits)
+        if "gmm_score" in metric.columns:
+            draw_reference(axes, UNIMODAL_SCORE, "one Gaussian")
+        if "distinct_codes" in metric.columns and classes is not None:
+            draw_reference(axes, classes, f"{classes} classes")
+    for axes in grid[-1]:
+        axes.set_xlabel("epoch")
+    return figure
+
+
+def plot_latent_histograms(
+    epochs: npt.ArrayLike, edges: npt.ArrayLike, counts: npt.ArrayLike, member: int = 0
+) -> Figure:
+    """Histograms of the standardised latent coordinates at up to eight epochs, as ridges.
+
+    Parameters
+    ----------
+    epochs : (T,) increasing
+        Epochs of the snapshots.
+    edges : (bins + 1,) increasing
+        Edges of the bins, in standard deviations of a coordinate.
+    counts : (T, E, bins)
+        Values of all coordinates pooled.
+    member : int
+        Which of the E networks.
+
+    Returns
+    -------
+    Figure
+        Time runs downwards; every ridge is scaled to its own maximum.
+    """
+    figure = _figure(5.5, 5)
+    axes = figure.subplots()
+    draw_histograms(axes, epochs, edges, counts, member)
+    axes.set_title("Latent coordinates over training")
+    return figure
+
+
+def plot_class_codes(class_means: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
+    """Matrix of the class means, every coordinate divided by its mean absolute value.
+
+    Parameters
+    ----------
+    class_means : (C, D) finite
+        Class means of one network; a binary code shows as +1 and -1.
+    class_names : sequence of C strings
+        Names of the rows.
+    """
+    means = check_means(class_means, class_names)
+    classes, coordinates = means.shape
+    figure = _figure(min(12.0, 3.2 + 0.24 * coordinates), min(10.0, 1.5 + 0.27 * classes))
+    axes = figure.subplots()
+    draw_codes(axes, means, class_names)
+    axes.set_title("Class codes")
+    return figure
+
+
+def plot_class_cosines(class_means: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
+    """Cosines between the class means, seen from the mean of the class means.
+
+    Parameters
+    ----------
+    class_means : (C, D) finite
+        Class means of one network, C >= 2.
+    class_names : sequence of C strings
+        Names of the rows and columns.
+
+    Returns
+    -------
+    Figure
+        The title has mean ± standard deviation over pairs of classes; a simplex has
+        -1/(C - 1) ± 0.
+    """
+    means = check_means(class_means, class_names)
+    side = float(np.clip(2.6 + 0.32 * len(means), 4.5, 10))
+    figure = _figure(side + 0.9, side)
+    axes = figure.subplots()
+    spread = draw_cosines(axes, means, class_names, numbers=len(means) <= 12)
+    axes.set_title(f"Cosines of the class means: {spread}")
+    return figure
+
+
+def plot_overview(
+    rows: Sequence[Row],
+    epochs: npt.ArrayLike,
+    edges: npt.ArrayLike,
+    counts: npt.ArrayLike,
+    class_means: npt.ArrayLike,
+    class_names: Sequence[str],
+) -> Figure:
+    """One wide figure of the first member: histograms, last class codes, last cosines.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Rows of ``metrics.csv``; the last one of the first member is put into the heading.
+    epochs, edges, counts
+        As in `plot_latent_histograms`.
+    class_means : (T, E, C, D)
+        Class means of every snapshot.
+    class_names : sequence of C strings
+        Names of the classes.
+    """
+    means = _last_means(class_means, epochs)
+    figure = _figure(10.5, 3.7)
+    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.2))
+    draw_histograms(left, epochs, edges, counts)
+    left.set_title("Latent coordinates")
+    draw_codes(middle, means, class_names)
+    middle.set_title(f"Class codes, epoch {np.asarray(epochs)[-1]:g}")
+    spread = draw_cosines(right, means, class_names, numbers=False)
+    right.set_title(f"Cosines: {spread}")
+    figure.suptitle(_summary(rows), fontsize=10, color=GREY)
+    return figure
+
+
+def save_run_plots(
+    rows: Sequence[Row],
+    epochs: npt.ArrayLike,
+    edges: npt.ArrayLike,
+    counts: npt.ArrayLike,
+    class_means: npt.ArrayLike,
+    class_names: Sequence[str],
+    folder: Path,
+) -> list[Path]:
+    """Write every figure of a run as PNG; the parameters are those of `plot_overview`.
+
+    Returns
+    -------
+    list of Path
+        The files, in ``folder``, which is made if need be.
+    """
+    means = _last_means(class_means, epochs)
+    figures = {
+        "training": plot_training(rows),
+        "collapse": plot_collapse(rows, classes=len(class_names)),
+        "latent-histograms": plot_latent_histograms(epochs, edges, counts),
+        "class-codes": plot_class_codes(means, class_names),
+        "class-cosines": plot_class_cosines(means, class_names),
+        "overview": plot_overview(rows, epochs, edges, counts, class_means, class_names),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=OVERVIEW_DPI if name == "overview" else DPI)
+        paths.append(path)
+    return paths
+
+
+def _figure(width: float, height: float) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return Figure(figsize=(width, height), layout=layout)
+
+
+def _last_means(class_means: npt.ArrayLike, epochs: npt.ArrayLike) -> npt.NDArray:
+    """Return the first member's class means (C, D) of the last snapshot."""
+    class_means, snapshots = np.asarray(class_means), np.size(epochs)
+    if class_means.ndim != 4 or len(class_means) != snapshots or not class_means.size:
+        raise ValueError(
+            f"class_means has shape {class_means.shape}, but {snapshots} epochs need "
+            f"({snapshots}, members, classes, coordinates)."
+        )
+    return class_means[-1, 0]
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """Return the last numbers of the first member as one line."""
+    names = {
+        "seed": "seed {:g}",
+        "test_accuracy": "test accuracy {:.3f}",
+        "nc1": "NC1 {:.2g}",
+        "peak_distance": "peak distance {:.1f}",
+        "same_code": "same code {:.2f}",
+    }
+    last = {column: curves(rows, column)[1][0, -1] for column in names}
+    return "  ·  ".join(
+        f.format(last[name]) for name, f in names.items() if np.isfinite(last[name])
+    )
