@@ -115,7 +115,7 @@ class CollapseWatch:
                 warnings.warn(
                     f"the network of seed {row['seed']} has collapsed to one point for all classes "
                     f"(epoch {row['epoch']}, training accuracy {row['train_accuracy']:.3f}): lower "
-                    f"gamma ({row['gamma']:g}), or raise it more slowly",
+                    f"gamma ({row['gamma']:g}), raise it more slowly, or train for longer",
                     TrivialCollapseWarning,
                     stacklevel=2,
                 )

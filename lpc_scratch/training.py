@@ -12,8 +12,8 @@ from lpc_scratch.trainer import Trainer
 class Recorder(Protocol):
     """Keeps a run as it goes, for example in a run folder."""
 
-    def restore(self, trainer: Trainer, history: History) -> int | None:
-        """Fill both with what is kept; return the completed epochs, None for a new run."""
+    def begin(self, trainer: Trainer, history: History) -> int | None:
+        """Fill both from a run to resume and return its completed epochs; None for a new run."""
 
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
         """Keep the trainer's state and the history, to which `new_rows` have been added."""
@@ -79,7 +79,7 @@ def train(
             progress.measured(rows)
         watch.look(rows)
 
-    done = recorder.restore(trainer, history) if recorder else None
+    done = recorder.begin(trainer, history) if recorder else None
     if done is None:
         done = 0
         record(done)

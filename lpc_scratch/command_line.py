@@ -1,0 +1,77 @@
+"""What all commands share: settings from flags and files, and errors as one line."""
+
+import sys
+import warnings
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+from tqdm import tqdm
+
+from data_utils import DatasetError
+from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.errors import LPCError, TrivialCollapseWarning
+
+Command = TypeVar("Command", bound=TrainConfig)
+
+
+def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
+    """Return the settings of a command: its defaults, then --config's file, then the flags.
+
+    With --resume, the configuration in the folder of --output stands in for --config's file.
+    tyro ends the program with exit code 2 and a message for unknown flags and bad values, and
+    with 0 after --help.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or holds an unknown key or a bad value.
+    """
+    early = ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
+    early.add_argument("--config", type=Path)
+    early.add_argument("--output", type=Path)
+    early.add_argument("--resume", action="store_true")
+    known, _ = early.parse_known_args(list(arguments))
+    file = known.config
+    if file is None and known.resume and known.output:
+        stored = known.output / "config.yaml"
+        file = stored if stored.exists() else None
+    return tyro.cli(
+        cls,
+        prog=prog,
+        args=list(arguments),
+        default=load_config(file, cls) if file else cls(),
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None) -> int:
+    """Run a command on its arguments (the program's by default) and return its exit code.
+
+    0 where it went well; 2 for what the user can mend and 3 for a diverged training, each with
+    one sentence on standard error; 130 after an interrupt.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            warnings.simplefilter("always", TrivialCollapseWarning)
+            command(sys.argv[1:] if arguments is None else arguments)
+    except (LPCError, DatasetError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", 2)
+    except MemoryError as error:
+        print(
+            f"error: this configuration needs more memory than there is: {error}", file=sys.stderr
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: what was saved before is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as one line, above a progress bar."""
+    tqdm.write(f"warning: {message}", file=sys.stderr)

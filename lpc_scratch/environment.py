@@ -1,0 +1,61 @@
+"""What a run ran on, for people who want to repeat it."""
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+import lpc_scratch
+from lpc_scratch.backend import Backend
+
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def describe_environment(backend: Backend) -> dict[str, Any]:
+    """Return date, command, versions, device, BLAS and git revision, ready for JSON.
+
+    The bits of a result depend on all of them but the date.
+    """
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "lpc_scratch": lpc_scratch.__version__,
+        "git_revision": _git_revision(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": backend.description,
+        "blas": [
+            {key: library[key] for key in ("internal_api", "version", "num_threads")}
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    """Return the checkout's commit, marked where files were changed; None outside a checkout."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    folder = Path(__file__).parents[1]
+    if not (folder / ".git").exists():  # an installed package lies in nobody's checkout
+        return None
+    try:
+        result = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

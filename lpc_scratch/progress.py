@@ -1,0 +1,80 @@
+"""The progress of a run: a bar on a terminal, plain lines elsewhere, and a table at the end."""
+
+import sys
+
+from tqdm import tqdm
+
+from lpc_scratch.history import Row
+
+_SUMMARY = {
+    "seed": "seed",
+    "train_accuracy": "train acc",
+    "test_accuracy": "test acc",
+    "nc1": "NC1",
+    "equiangular": "equiangular",
+    "peak_distance": "peak distance",
+    "same_code": "same code",
+    "distinct_codes": "distinct codes",
+    "latent_norm": "mean |z|",
+}
+
+
+class Bar:
+    """A progress bar over epochs, on standard error; a `training.Progress`."""
+
+    def __init__(self, epochs: int, done: int = 0) -> None:
+        self._bar = tqdm(total=epochs, initial=done, unit="epoch", dynamic_ncols=True)
+        self._shown: dict[str, str] = {}
+
+    def epoch(self, epoch: int, loss: float) -> None:
+        """Advance to an epoch and show its loss."""
+        self._shown["loss"] = f"{loss:.4g}"
+        self._bar.set_postfix(self._shown, refresh=False)
+        self._bar.update(epoch - self._bar.n)
+
+    def measured(self, rows: list[Row]) -> None:
+        """Show the mean test accuracy and NC1 from now on."""
+        self._shown["test acc"] = f"{_mean(rows, 'test_accuracy'):.4f}"
+        self._shown["NC1"] = f"{_mean(rows, 'nc1'):.3g}"
+
+    def close(self) -> None:
+        """Leave the terminal to others."""
+        self._bar.close()
+
+
+class Lines:
+    """A line for every measurement, on standard output; a `training.Progress`."""
+
+    def epoch(self, epoch: int, loss: float) -> None:
+        """Show nothing: epochs are too many for lines."""
+
+    def measured(self, rows: list[Row]) -> None:
+        """Print the means over the members."""
+        parts = {"loss": ".4g", "train_accuracy": ".4f", "test_accuracy": ".4f", "nc1": ".3g"}
+        shown = "  ".join(f"{name} {_mean(rows, name):{form}}" for name, form in parts.items())
+        print(f"epoch {rows[0]['epoch']:4d}  {shown}", flush=True)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def make_progress(epochs: int) -> Bar | Lines:
+    """Return a bar where standard error is a terminal, and lines elsewhere."""
+    return Bar(epochs) if sys.stderr.isatty() else Lines()
+
+
+def summary(rows: list[Row]) -> str:
+    """Return a table of the last epoch, one line for each member."""
+    last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
+    table = [list(_SUMMARY.values())] + [[_format(row[key]) for key in _SUMMARY] for row in last]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in table]
+    return "\n".join(lines)
+
+
+def _mean(rows: list[Row], name: str) -> float:
+    return float(sum(row[name] for row in rows) / len(rows))
+
+
+def _format(value: float) -> str:
+    return str(int(value)) if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"

@@ -1,0 +1,180 @@
+"""The folder of a run: configuration, metrics, model, and the state to resume from."""
+
+import csv
+import io
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from lpc_scratch.checkpoint import (
+    load_state,
+    load_tensors,
+    save_model,
+    save_state,
+    save_tensors,
+    write_atomically,
+)
+from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.environment import describe_environment
+from lpc_scratch.errors import RunFolderError
+from lpc_scratch.history import COLUMNS, History, Row, Snapshots
+from lpc_scratch.trainer import Trainer
+
+_MAY_CHANGE = ("data_dir", "device", "epochs", "evaluate_every")  # when a run is resumed
+
+
+class RunFolder:
+    """The files of one run; a `training.Recorder`.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made when training begins.
+    resume : bool
+        Continue the run that is in it.
+
+    Attributes
+    ----------
+    path, plots : Path
+        The folder, and that of its figures.
+    """
+
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self.path = path
+        self.plots = path / "plots"
+        self._config = path / "config.yaml"
+        self._environment = path / "environment.json"
+        self._metrics = path / "metrics.csv"
+        self._latent = path / "latent.safetensors"
+        self._model = path / "model.safetensors"
+        self._state = path / "checkpoint.safetensors"
+        self._resume = resume
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run has been started in the folder."""
+        return self._config.exists() or self._metrics.exists()
+
+    def read_config(self) -> TrainConfig:
+        """Return the configuration of the run in the folder.
+
+        Raises
+        ------
+        RunFolderError
+            If there is none.
+        """
+        if not self._config.exists():
+            raise RunFolderError(f"{self.path} holds no run to resume: it has no config.yaml")
+        return load_config(self._config, TrainConfig)
+
+    def check(self, config: TrainConfig, overwrite: bool = False) -> None:
+        """Raise RunFolderError if such a run may not be written here; write nothing.
+
+        A folder that holds a run must be resumed, with the settings of that run, or overwritten.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path} is a file, and a run needs a folder")
+        if self._resume:
+            self._check_settings(self.read_config(), config)
+        elif self.holds_run and not overwrite:
+            raise RunFolderError(
+                f"{self.path} already holds a run: continue it with --resume, replace it with "
+                "--overwrite, or name another folder with --output"
+            )
+
+    def begin(self, trainer: Trainer, history: History) -> int | None:
+        """Write the configuration, and load the state, rows and snapshots of a run to resume.
+
+        Without anything to resume, the files of a run that is already there are removed.
+
+        Returns
+        -------
+        int or None
+            The epochs completed by the run to resume; None for a new one.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written, or what is to be resumed cannot be read.
+        """
+        epoch = None
+        if self._resume and self._state.exists():
+            epoch = load_state(self._state, trainer)
+            history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
+            history.snapshots = Snapshots.from_arrays(load_tensors(self._latent)[0], epoch)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if epoch is None:
+                for file in (self._state, self._model, self._latent, self._metrics):
+                    file.unlink(missing_ok=True)
+            else:
+                write_atomically(self._metrics, _csv(history.rows, header=True).encode())
+            write_atomically(self._config, dump_config(trainer.config).encode())
+            environment = json.dumps(describe_environment(trainer.backend), indent=2)
+            write_atomically(self._environment, environment.encode())
+        except OSError as error:
+            raise RunFolderError(f"{self.path} cannot be written: {error}") from error
+        return epoch
+
+    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+        """Append the new rows and replace model, snapshots and state.
+
+        The state comes last: where it says that an epoch is done, the rest is there too.
+        """
+        epoch = history.snapshots.epochs[-1]
+        try:
+            with open(self._metrics, "a", encoding="utf-8", newline="") as file:
+                file.write(_csv(new_rows, header=file.tell() == 0))
+            save_tensors(self._latent, history.snapshots.to_arrays())
+            metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
+            save_model(self._model, trainer, metadata)
+            save_state(self._state, trainer, epoch)
+        except OSError as error:
+            raise RunFolderError(
+                f"epoch {epoch} cannot be saved in {self.path} ({error}): make room, then --resume"
+            ) from error
+
+    def _check_settings(self, stored: TrainConfig, config: TrainConfig) -> None:
+        """Raise RunFolderError unless a run with one configuration may go on with another."""
+        for field in fields(TrainConfig):
+            old, new = getattr(stored, field.name), getattr(config, field.name)
+            if old != new and field.name not in _MAY_CHANGE:
+                raise RunFolderError(
+                    f"the run in {self.path} has {field.name} {old!r} and cannot be resumed with "
+                    f"{new!r}"
+                )
+        if stored.learning_rate_schedule == "cosine" and stored.epochs != config.epochs:
+            raise RunFolderError(
+                f"the run in {self.path} cannot be resumed with epochs {config.epochs} in place "
+                f"of {stored.epochs}: its cosine schedule depends on them"
+            )
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Read `metrics.csv` back as the rows that were written.
+
+    A last line without its end, the trace of a crash, is left out.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing or not such a table.
+    """
+    whole = ("epoch", "member", "seed")
+    try:
+        text = path.read_text(encoding="utf-8")
+        return [
+            {name: int(row[name]) if name in whole else float(row[name]) for name in COLUMNS}
+            for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        ]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(f"{path} is missing or damaged ({error})") from error
+
+
+def _csv(rows: list[Row], header: bool) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

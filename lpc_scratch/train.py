@@ -1,0 +1,90 @@
+"""`python -m lpc_scratch.train`: train a classifier and write its run folder."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from lpc_scratch import command_line
+from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.plots import save_run_plots
+from lpc_scratch.progress import make_progress, summary
+from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.training import load_configured_dataset, train
+
+
+@dataclass(frozen=True)
+class TrainCommand(TrainConfig):
+    """Train a classifier with a low-dimensional latent layer, measure its collapse, and write
+    a run folder: config.yaml, environment.json, metrics.csv, model.safetensors and plots.
+
+    Without any flag: the binary architecture on the digits of scikit-learn, in seconds.
+    """  # noqa: D205
+
+    config: Path | None = None
+    """YAML file of settings, with the flags' names and underscores; flags override it."""
+    output: Path | None = None
+    """Folder of the run; by default runs/<dataset>-<architecture>-<time>."""
+    resume: bool = False
+    """Continue the run in the folder of --output, with its settings; --epochs may be raised."""
+    overwrite: bool = False
+    """Replace the run in the folder of --output."""
+    quiet: bool = False
+    """Print nothing but errors and warnings."""
+    print_config: bool = False
+    """Print the settings as YAML, and stop."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.resume and self.output is None:
+            raise ConfigError("--resume needs --output with the folder of the run to continue")
+        if self.resume and self.overwrite:
+            raise ConfigError("--resume and --overwrite exclude each other")
+
+    def train_config(self) -> TrainConfig:
+        """Return the settings that decide the result, without those of the command."""
+        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; see `command_line.run`."""
+    return command_line.run(_train, arguments)
+
+
+def _train(arguments: Sequence[str]) -> None:
+    command = command_line.parse(TrainCommand, arguments, "python -m lpc_scratch.train")
+    config = command.train_config()
+    if command.print_config:
+        print(dump_config(config), end="")
+        return
+    if command.output:
+        RunFolder(command.output, command.resume).check(config, command.overwrite)
+    dataset = load_configured_dataset(config, progress=not command.quiet)
+    path = command.output or _new_folder(f"{dataset.name}-{config.architecture}")
+    run = RunFolder(path, command.resume)
+
+    progress = None if command.quiet else make_progress(config.epochs)
+    try:
+        history = train(config, dataset, run, progress)
+    finally:
+        if progress:
+            progress.close()
+    snapshots = history.snapshots.to_arrays()
+    save_run_plots(history.rows, **snapshots, class_names=history.class_names, folder=run.plots)
+    if not command.quiet:
+        print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")
+
+
+def _new_folder(name: str) -> Path:
+    """Return a folder in `runs` that does not exist yet, named with the time."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (
+        Path("runs", f"{stem}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 100)))
+    )
+    return next(path for path in candidates if not path.exists())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from lpc_scratch.checkpoint import load_tensors, save_tensors
+from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.errors import DivergenceError, RunFolderError
+from lpc_scratch.history import COLUMNS
+from lpc_scratch.run_folder import RunFolder, read_metrics
+from lpc_scratch.trainer import Trainer
+from lpc_scratch.training import train
+
+SMALL = TrainConfig(
+    dataset="gaussians",
+    hidden=(16, 12),
+    latent_dim=4,
+    dropout=0.2,
+    gamma=0.1,
+    learning_rate=5e-3,
+    epochs=6,
+    evaluate_every=2,
+)
+
+
+def run(path, config, resume=False):
+    folder = RunFolder(path, resume)
+    folder.check(config)
+    return train(config, recorder=folder)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run"
+
+
+def test_folder_holds_the_configuration_environment_metrics_and_model(path):
+    history = run(path, SMALL)
+    assert load_config(path / "config.yaml", TrainConfig) == SMALL
+    environment = json.loads((path / "environment.json").read_text())
+    assert environment["packages"]["numpy"] == np.__version__
+    assert (path / "metrics.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert read_metrics(path / "metrics.csv") == history.rows
+    tensors, metadata = load_tensors(path / "model.safetensors")
+    parameters = history.network.named_parameters()
+    assert tensors.keys() == parameters.keys()
+    assert all(np.array_equal(tensors[name], parameters[name]) for name in parameters)
+    assert metadata["epoch"] == "6"
+
+
+def test_several_seeds_give_tensors_with_a_leading_member_axis(path):
+    run(path, dataclasses.replace(SMALL, seeds=(0, 1, 2), epochs=0))
+    tensors, _ = load_tensors(path / "model.safetensors")
+    assert tensors["hidden.0.W"].shape == (3, 20, 16)
+    assert tensors["classifier.b"].shape == (3, 1, 4)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer, seeds):
+    config = dataclasses.replace(SMALL, optimizer=optimizer, seeds=seeds)
+    whole = run(tmp_path / "whole", config)
+    run(tmp_path / "parts", dataclasses.replace(config, epochs=2))
+    parts = run(tmp_path / "parts", config, resume=True)
+    assert np.array_equal(parts.network.parameters, whole.network.parameters)
+
+    def without_seconds(rows):
+        return [{name: row[name] for name in COLUMNS if name != "seconds"} for row in rows]
+
+    kept = read_metrics(tmp_path / "parts" / "metrics.csv")
+    assert without_seconds(kept) == without_seconds(whole.rows) == without_seconds(parts.rows)
+    assert parts.snapshots.epochs == whole.snapshots.epochs
+
+
+def test_rows_after_the_last_checkpoint_are_measured_again(path):
+    run(path, dataclasses.replace(SMALL, epochs=4))
+    state, metrics = path / "checkpoint.safetensors", path / "metrics.csv"
+    checkpoint = state.read_bytes()
+    run(path, SMALL, resume=True)
+    state.write_bytes(checkpoint)  # as if killed between the rows and the checkpoint of epoch 6
+    metrics.write_text(metrics.read_text() + "6,0,0,10.0,0.0")  # with a torn line
+    run(path, SMALL, resume=True)
+    assert [row["epoch"] for row in read_metrics(metrics)] == [0, 2, 4, 6]
+
+
+def test_folder_that_holds_a_run_is_refused_unless_resumed_or_overwritten(path):
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    with pytest.raises(RunFolderError, match="already holds a run: continue it with --resume"):
+        RunFolder(path).check(SMALL)
+    RunFolder(path).check(SMALL, overwrite=True)
+
+
+def test_overwriting_leaves_nothing_of_the_old_run(path):
+    run(path, SMALL)
+    shorter = dataclasses.replace(SMALL, epochs=2)
+    train(shorter, recorder=RunFolder(path))
+    assert [row["epoch"] for row in read_metrics(path / "metrics.csv")] == [0, 2]
+    assert load_config(path / "config.yaml", TrainConfig) == shorter
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gamma": 3.0}, "has gamma 0.1 and cannot be resumed with 3.0"),
+        ({"seeds": (1,)}, r"has seeds \(0,\) and cannot be resumed with \(1,\)"),
+    ],
+)
+def test_run_is_not_resumed_with_other_settings(path, change, message):
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    with pytest.raises(RunFolderError, match=message):
+        RunFolder(path, resume=True).check(dataclasses.replace(SMALL, **change))
+
+
+def test_cosine_run_is_not_resumed_with_other_epochs(path):
+    cosine = dataclasses.replace(SMALL, learning_rate_schedule="cosine", epochs=2)
+    run(path, cosine)
+    with pytest.raises(RunFolderError, match="its cosine schedule depends on them"):
+        RunFolder(path, resume=True).check(dataclasses.replace(cosine, epochs=4))
+
+
+def test_empty_folder_cannot_be_resumed(path):
+    with pytest.raises(RunFolderError, match="holds no run to resume"):
+        RunFolder(path, resume=True).check(SMALL)
+
+
+def test_file_in_place_of_the_folder_is_refused(path):
+    path.write_text("")
+    with pytest.raises(RunFolderError, match="is a file, and a run needs a folder"):
+        RunFolder(path).check(SMALL)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"x" * 99])
+def test_damaged_checkpoint_is_refused_and_the_run_left_alone(path, damage):
+    run(path, dataclasses.replace(SMALL, epochs=2))
+    state = path / "checkpoint.safetensors"
+    state.write_bytes(damage(state.read_bytes()))
+    before = (path / "metrics.csv").read_bytes()
+    with pytest.raises(RunFolderError, match=r"checkpoint.safetensors cannot be read"):
+        run(path, SMALL, resume=True)
+    assert (path / "metrics.csv").read_bytes() == before
+
+
+def test_checkpoint_of_another_network_is_refused(path):
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    save_tensors(path / "checkpoint.safetensors", {"parameters": np.zeros(3, np.float32)})
+    with pytest.raises(RunFolderError, match="is the state of another network"):
+        run(path, SMALL, resume=True)
+
+
+def test_divergence_keeps_the_last_good_checkpoint(path, monkeypatch):
+    step = Trainer.step
+
+    def diverge_in_epoch_four(self, rows, learning_rate, gamma):
+        loss = step(self, rows, learning_rate, gamma)
+        return loss * np.float32("nan" if self.optimizer.steps > 3.5 * self.steps_per_epoch else 1)
+
+    monkeypatch.setattr(Trainer, "step", diverge_in_epoch_four)
+    with pytest.raises(DivergenceError, match=r"nan in step \d+ of 31 of epoch 4"):
+        run(path, SMALL)
+    assert load_tensors(path / "model.safetensors")[1]["epoch"] == "2"
+    monkeypatch.undo()
+    assert run(path, SMALL, resume=True).rows[-1]["epoch"] == 6
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "tensors.safetensors"
+    save_tensors(file, {"a": np.ones(3)})
+
+    def no_space(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        save_tensors(file, {"a": np.zeros(3)})
+    assert np.array_equal(load_tensors(file)[0]["a"], np.ones(3))

@@ -1,0 +1,180 @@
+"""`python -m lpc_scratch.train` as its users meet it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_utils import DatasetError
+from lpc_scratch.checkpoint import load_tensors
+from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.run_folder import read_metrics
+from lpc_scratch.train import main
+from lpc_scratch.training import load_configured_dataset
+
+QUICK = [
+    *("--dataset", "gaussians", "--hidden", "12", "--latent-dim", "4"),
+    *("--epochs", "2", "--gamma", "0.1"),
+]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_command_writes_a_run_folder_and_says_where(tmp_path, capsys):
+    assert main(QUICK) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("gaussians-binary-")
+    assert {"config.yaml", "environment.json", "metrics.csv", "model.safetensors"} <= set(
+        files(folder)
+    )
+    assert len(list((folder / "plots").glob("*.png"))) == 6
+    output = capsys.readouterr().out
+    assert f"runs/{folder.name}" in output
+    assert "test acc" in output
+
+
+def test_help_names_every_setting_with_its_default():
+    command = [sys.executable, "-m", "lpc_scratch.train", "--help"]
+    repository = Path(__file__).parents[1]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
+    for flag in ("--dataset", "--seeds", "--gamma-schedule", "--config", "--resume"):
+        assert flag in shown.stdout
+    assert "(default: 256 256)" in " ".join(shown.stdout.replace("│", "").split())
+
+
+def test_quiet_prints_nothing(capsys):
+    assert main([*QUICK, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_saved_configuration_repeats_the_run_to_the_bit(tmp_path):
+    main([*QUICK, "--output", "first", "--dropout", "0.1", "--seed", "5"])
+    main(["--config", "first/config.yaml", "--output", "second"])
+    first, second = (
+        load_tensors(tmp_path / n / "model.safetensors")[0] for n in ("first", "second")
+    )
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_flags_override_the_file_and_the_file_the_defaults(tmp_path, capsys):
+    (tmp_path / "my.yaml").write_text("gamma: 3\nhidden: [7]\nlearning_rate: 1e-2\n")
+    assert main(["--config", "my.yaml", "--gamma", "4", "--seeds", "1", "2", "--print-config"]) == 0
+    (tmp_path / "shown.yaml").write_text(capsys.readouterr().out)
+    expected = TrainConfig(gamma=4, hidden=(7,), learning_rate=1e-2, seeds=(1, 2))
+    assert load_config(tmp_path / "shown.yaml", TrainConfig) == expected
+    assert files(tmp_path) == ["my.yaml", "shown.yaml"]
+
+
+def test_resume_takes_the_settings_from_the_folder(tmp_path):
+    main([*QUICK, "--output", "run", "--gamma", "4"])
+    assert main(["--output", "run", "--resume", "--epochs", "3"]) == 0
+    rows = read_metrics(tmp_path / "run" / "metrics.csv")
+    assert [row["epoch"] for row in rows] == [0, 2, 3]
+    assert rows[-1]["gamma"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "mnits"], "mnits"),
+        (["--dataset", "missing.npz"], "missing.npz"),
+        (["--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
+        (["--config", "missing.yaml"], "missing.yaml cannot be read"),
+        (["--config", "typo.yaml"], "unknown key 'gama'"),
+        (["--output", "taken"], "already holds a run"),
+        (["--output", "empty", "--resume"], "holds no run to resume"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, capsys, arguments, message):
+    (tmp_path / "typo.yaml").write_text("gama: 10\n")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "config.yaml").write_text("gamma: 10\n")
+    before = files(tmp_path)
+    assert main([*arguments, "--epochs", "1"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gama", "3"], "--gama"),
+        (["--architecture", "lpc"], "lpc"),
+        (["--gamma", "-1"], "gamma must be at least 0"),
+        (["--latent-dim", "0"], "latent_dim must be at least 1"),
+        (["--epochs", "many"], "many"),
+        (["--resume"], "--resume needs --output"),
+        (["--resume", "--overwrite", "--output", "x"], "exclude each other"),
+    ],
+)
+def test_bad_flag_is_named_and_ends_with_exit_code_2(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert files(tmp_path) == []
+
+
+def test_gpu_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch):
+    from lpc_scratch.backend import get_backend
+
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.delitem(sys.modules, "lpc_scratch.backend.cupy_ops", raising=False)
+    monkeypatch.delattr("lpc_scratch.backend.cupy_ops", raising=False)
+    get_backend.cache_clear()
+    assert main([*QUICK, "--device", "gpu"]) == 2
+    get_backend.cache_clear()
+    assert "device gpu needs CuPy" in capsys.readouterr().err
+    assert files(tmp_path) == []
+
+
+def test_divergence_ends_with_exit_code_3_and_keeps_the_run(tmp_path, capsys):
+    assert main([*QUICK, "--learning-rate", "1e8", "--output", "run"]) == 3
+    error = capsys.readouterr().err
+    assert "training diverged" in error
+    assert "lower gamma" in error
+    assert load_tensors(tmp_path / "run" / "model.safetensors")[1]["epoch"] == "0"
+
+
+def test_collapse_to_one_point_is_a_one_line_warning(capsys):
+    assert main([*QUICK, "--gamma", "1e6", "--learning-rate", "1e-2", "--epochs", "5"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("warning: the network of seed 0 has collapsed to one point")
+    assert error.count("\n") == 1
+
+
+def test_users_own_arrays_train(tmp_path, rng):
+    x, y = rng.normal(size=(90, 5)), np.arange(90) % 3
+    np.savez("mine.npz", x_train=x + y[:, None], y_train=y, x_test=x, y_test=y)
+    assert main(["--dataset", "mine.npz", "--epochs", "1", "--gamma", "0", "--output", "run"]) == 0
+    tensors, _ = load_tensors(tmp_path / "run" / "model.safetensors")
+    assert tensors["hidden.0.W"].shape == (5, 256)
+    assert tensors["classifier.W"].shape == (16, 3)
+
+
+def test_mnist_trains_where_it_is_present(tmp_path, monkeypatch):
+    def no_download(*_):
+        raise DatasetError("MNIST is not on this machine, and tests download nothing")
+
+    monkeypatch.setattr("data_utils.lookup.download", no_download)
+    try:
+        load_configured_dataset(TrainConfig(dataset="mnist"))
+    except DatasetError as error:
+        pytest.skip(str(error))
+    arguments = "--dataset mnist --hidden 64 --gamma 0.1 --learning-rate 2e-3 --epochs 1"
+    assert main([*arguments.split(), "--output", "run"]) == 0
+    last = read_metrics(tmp_path / "run" / "metrics.csv")[-1]
+    assert last["test_accuracy"] > 0.93
+    assert last["distinct_codes"] == 10
