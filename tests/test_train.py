@@ -1,5 +1,6 @@
 """`python -m lpc_scratch.train` as its users meet it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,35 +21,47 @@ QUICK = [
 ]
 
 
+REPOSITORY = Path(__file__).parents[1]
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
+    """Run in an empty folder, and draw no figures: they have their own tests."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lpc_scratch.train.save_run_plots", lambda *_, **__: [])
 
 
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_command_writes_a_run_folder_and_says_where(tmp_path, capsys):
-    assert main(QUICK) == 0
+def python_m_train(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "lpc_scratch.train", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def test_command_writes_a_run_folder_and_says_where(tmp_path):
+    shown = python_m_train(*QUICK)
+    assert (shown.returncode, shown.stderr) == (0, "")
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("gaussians-binary-")
+    assert f"runs/{folder.name}" in shown.stdout
+    assert "test acc" in shown.stdout
     assert {"config.yaml", "environment.json", "metrics.csv", "model.safetensors"} <= set(
         files(folder)
     )
     assert len(list((folder / "plots").glob("*.png"))) == 6
-    output = capsys.readouterr().out
-    assert f"runs/{folder.name}" in output
-    assert "test acc" in output
 
 
 def test_help_names_every_setting_with_its_default():
-    command = [sys.executable, "-m", "lpc_scratch.train", "--help"]
-    repository = Path(__file__).parents[1]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
+    shown = " ".join(python_m_train("--help").stdout.replace("│", "").split())
     for flag in ("--dataset", "--seeds", "--gamma-schedule", "--config", "--resume"):
-        assert flag in shown.stdout
-    assert "(default: 256 256)" in " ".join(shown.stdout.replace("│", "").split())
+        assert flag in shown
+    assert "(default: 256 256)" in shown
 
 
 def test_quiet_prints_nothing(capsys):
