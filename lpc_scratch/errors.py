@@ -7,8 +7,11 @@ class LPCError(Exception):
     exit_code = 2
 
 
-class ConfigError(LPCError, ValueError):
-    """A setting that is unknown, of the wrong type or out of range."""
+class ConfigError(LPCError):
+    """A setting that is unknown, of the wrong type or out of range.
+
+    Not a ValueError: tyro would take that for one of its own, and wrap the sentence in a box.
+    """
 
 
 class DeviceError(LPCError, RuntimeError):
