@@ -11,7 +11,7 @@ import numpy as np
 from data_utils.checks import check_features, check_labels, check_names
 from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError
-from data_utils.standardise import standardisation
+from data_utils.standardise import standardise
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL_KEY = "class_names"
@@ -41,8 +41,8 @@ def load_arrays(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        uint8 inputs stay uint8 and are scaled to [-1, 1]; other numbers become float32 and are
-        standardised feature by feature with the training set's mean and standard deviation.
+        uint8 inputs stay uint8 and are scaled to [-1, 1]; other numbers are standardised feature
+        by feature with the training set's mean and standard deviation, and become float32.
 
     Raises
     ------
@@ -56,24 +56,25 @@ def load_arrays(path: Path) -> Dataset:
         raise DatasetError(
             f"one input has shape {shape} in x_train but {test_shape} in x_test: both must be alike"
         )
-    if x_train.dtype != x_test.dtype:  # 0..255 in one, perhaps 0..1 in the other
+    pixels = x_train.dtype == np.uint8
+    if pixels != (x_test.dtype == np.uint8):  # 0..255 in one, perhaps 0..1 in the other
         raise DatasetError(
-            f"x_train is {stored['x_train'].dtype} but x_test {stored['x_test'].dtype}: "
-            "store both as uint8 or neither"
+            f"x_train is {x_train.dtype} but x_test {x_test.dtype}: store both as uint8 or neither"
         )
     y_train, y_test = check_labels(
         stored["y_train"], stored["y_test"], num_train=len(x_train), num_test=len(x_test)
     )
     num_classes = int(y_train.max()) + 1
-    scale, shift = (2 / 255, -1.0) if x_train.dtype == np.uint8 else standardisation(x_train)
+    if not pixels:
+        x_train, x_test = standardise(x_train, x_test)
     return Dataset(
         name=path.resolve().name.removesuffix(".npz"),
         x_train=x_train,
         y_train=y_train,
         x_test=x_test,
         y_test=y_test,
-        scale=scale,
-        shift=shift,
+        scale=2 / 255 if pixels else 1.0,
+        shift=-1.0 if pixels else 0.0,
         class_names=check_names(stored.get(OPTIONAL_KEY), num_classes),
         image_shape=shape,
     )
@@ -83,8 +84,15 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
     return _read_all(
         f"the folder '{folder}'",
         {file.stem for file in folder.glob("*.npy")},
-        lambda key: np.load(folder / f"{key}.npy", allow_pickle=False),
+        lambda key: _read_npy(folder / f"{key}.npy"),
     )
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":  # np.load would take it for a pickle
+            raise ValueError("it is no .npy file")
+    return np.load(path, allow_pickle=False)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int,
     Returns
     -------
     x : (N, features) array
-        C-contiguous; uint8 if `array` is, otherwise float32. Not a copy unless it must be.
+        Of the dtype of `array`, C-contiguous. Not a copy unless it must be.
     shape : tuple of int
         The shape of one input.
 
@@ -28,7 +28,7 @@ def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int,
     ------
     DatasetError
         If the array has another number of dimensions, is empty, is not numeric, or holds a value
-        that is not a finite float32 number.
+        that is not finite or too large for float32.
     """
     if array.dtype.kind not in "buif":
         raise DatasetError(f"{name} has dtype {array.dtype}: it must hold integers or floats")
@@ -39,18 +39,15 @@ def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int,
     if array.size == 0:
         raise DatasetError(f"{name} is empty, with shape {array.shape}: it needs inputs")
     shape = array.shape[1:]
-    flat = array.reshape(len(array), math.prod(shape))
-    if array.dtype == np.uint8:
-        return np.ascontiguousarray(flat), shape
-    with np.errstate(over="ignore"):  # reported below as the value it was
-        x = np.ascontiguousarray(flat, dtype=np.float32)
-    finite = np.isfinite(x)
-    if not finite.all():
-        index = tuple(int(i) for i in np.unravel_index(int(finite.argmin()), array.shape))
-        raise DatasetError(
-            f"{name}{list(index)} is {array[index]}: every value must be a finite float32 number"
-        )
-    return x, shape
+    if array.dtype.kind == "f":
+        fits = np.abs(array) <= np.finfo(np.float32).max  # false for nan too
+        if not fits.all():
+            index = tuple(int(i) for i in np.unravel_index(int(fits.argmin()), array.shape))
+            raise DatasetError(
+                f"{name}{list(index)} is {array[index]}: every value must be a finite float32 "
+                "number"
+            )
+    return np.ascontiguousarray(array.reshape(len(array), math.prod(shape))), shape
 
 
 def check_labels(

@@ -24,8 +24,8 @@ class Dataset:
         Test inputs, same dtype as `x_train`.
     y_test : (M,) int64 array
         Test labels in 0..K-1.
-    scale, shift : float or (I,) float32 array
-        What standardises the inputs. Neither widens float32 inputs to float64.
+    scale, shift : float
+        What standardises the inputs; 1 and 0 where they are standardised already.
     class_names : tuple of str
         One name for each of the K classes.
     image_shape : tuple of int
@@ -37,8 +37,8 @@ class Dataset:
     y_train: np.ndarray = field(repr=False)
     x_test: np.ndarray = field(repr=False)
     y_test: np.ndarray = field(repr=False)
-    scale: float | np.ndarray = field(repr=False)
-    shift: float | np.ndarray = field(repr=False)
+    scale: float = field(repr=False)
+    shift: float = field(repr=False)
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
 

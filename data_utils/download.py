@@ -50,7 +50,7 @@ def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
     failures = []
     for mirror in source.mirrors:
         try:
-            with _pooch_messages(progress):
+            with _quiet_pooch():
                 return tuple(
                     Path(
                         pooch.retrieve(
@@ -83,11 +83,11 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _pooch_messages(wanted: bool) -> Iterator[None]:
-    """Silence pooch's announcement of each download unless it is wanted."""
+def _quiet_pooch() -> Iterator[None]:
+    """Silence pooch's announcement of each download: a progress bar says the same."""
     logger = pooch.get_logger()
     level = logger.level
-    logger.setLevel(level if wanted else logging.WARNING)
+    logger.setLevel(logging.WARNING)
     try:
         yield
     finally:

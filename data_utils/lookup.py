@@ -1,6 +1,7 @@
 """Find the files of a downloadable data set on this machine, or have them downloaded."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pooch
@@ -69,25 +70,33 @@ def find_files(name: str, data_dir: Path | None, progress: bool) -> tuple[Path, 
         downloaded.
     """
     cache = Path(pooch.os_cache("lpc_scratch"))
-    places = [cache, *WELL_KNOWN]
-    if from_environment := os.environ.get(ENVIRONMENT_VARIABLE):
-        places.insert(0, existing_folder(from_environment, f"${ENVIRONMENT_VARIABLE}"))
-    if data_dir is not None:
-        places.insert(0, data_dir)
-
-    for place in places:
+    searched: dict[str, None] = {}
+    for place in _places(data_dir, cache):
+        searched[str(place)] = None
         for folder in _folders(place, name):
-            if files := _files_in(folder, name):
+            files, missing = _files_in(folder, name)
+            if not missing:
                 return files
+            if files:
+                searched[f"{folder} (which lacks {', '.join(missing)})"] = None
     try:
         return download(name, cache / name, progress)
     except DatasetError as error:
-        searched = ", ".join(str(place) for place in dict.fromkeys(places))
         needed = ", ".join(f"{file.name}.gz" for file in SOURCES[name].files)
         raise DatasetError(
-            f"{name} is not in {searched}, and {error}: put {needed} into one folder "
+            f"{name} is not in {', '.join(searched)}, and {error}: put {needed} into one folder "
             f"and name that folder by --data-dir or ${ENVIRONMENT_VARIABLE}"
         ) from error
+
+
+def _places(data_dir: Path | None, cache: Path) -> Iterator[Path]:
+    """Yield where to look, in order; a variable that is not needed is not checked."""
+    if data_dir is not None:
+        yield data_dir
+    if from_environment := os.environ.get(ENVIRONMENT_VARIABLE):
+        yield existing_folder(from_environment, f"${ENVIRONMENT_VARIABLE}")
+    yield cache
+    yield from WELL_KNOWN
 
 
 def _folders(place: Path, name: str) -> tuple[Path, ...]:
@@ -95,14 +104,15 @@ def _folders(place: Path, name: str) -> tuple[Path, ...]:
     return place / name, place / SOURCES[name].torchvision_folder / "raw", place
 
 
-def _files_in(folder: Path, name: str) -> tuple[Path, ...] | None:
-    """Return the four files, compressed or not, or None unless `folder` holds them all."""
-    found = []
+def _files_in(folder: Path, name: str) -> tuple[tuple[Path, ...], list[str]]:
+    """Return those of the four files that `folder` holds, compressed or not, and the others."""
+    found, missing = [], []
     for file in SOURCES[name].files:
         candidates = (folder / f"{file.name}.gz", folder / file.name)
         # os.path.isfile answers False where Path.is_file raises: a folder that may not be read.
         path = next((path for path in candidates if os.path.isfile(path)), None)
         if path is None:
-            return None
-        found.append(path)
-    return tuple(found)
+            missing.append(f"{file.name}.gz")
+        else:
+            found.append(path)
+    return tuple(found), missing

@@ -1,5 +1,6 @@
 """What all commands share: settings from flags and files, and errors as one line."""
 
+import os
 import sys
 import warnings
 from argparse import ArgumentParser
@@ -30,8 +31,8 @@ def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
         If the file cannot be read or holds an unknown key or a bad value.
     """
     early = ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
-    early.add_argument("--config", type=Path)
-    early.add_argument("--output", type=Path)
+    early.add_argument("--config", type=Path, nargs="?")  # tyro complains of a missing value
+    early.add_argument("--output", type=Path, nargs="?")
     early.add_argument("--resume", action="store_true")
     known, _ = early.parse_known_args(list(arguments))
     file = known.config
@@ -65,6 +66,12 @@ def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | Non
         print(
             f"error: this configuration needs more memory than there is: {error}", file=sys.stderr
         )
+        return 2
+    except BrokenPipeError:  # standard output was closed, as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: what was saved before is kept", file=sys.stderr)

@@ -6,12 +6,14 @@ is its help. Values are checked when a configuration is made.
 """
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
 import tyro
 import yaml
 
@@ -147,14 +149,19 @@ class TrainConfig:
         for name, minimum in _AT_LEAST.items():
             if getattr(self, name) < minimum:
                 raise ConfigError(f"{name} must be at least {minimum}, not {getattr(self, name)}")
+        for name, maximum in _AT_MOST.items():
+            if getattr(self, name) > maximum:
+                raise ConfigError(f"{name} must be at most {maximum}, not {getattr(self, name)}")
         for name, bound in _ABOVE.items():
             if getattr(self, name) <= bound:
                 raise ConfigError(f"{name} must be above {bound}, not {getattr(self, name)}")
         for name in ("dropout", "momentum", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
-        if any(width < 1 for width in self.hidden):
-            raise ConfigError(f"hidden widths must be at least 1, not {list(self.hidden)}")
+        if any(not 1 <= width <= _LARGEST for width in self.hidden):
+            raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
+        if np.dtype(self.dtype).type(self.epsilon) == 0:
+            raise ConfigError(f"epsilon {self.epsilon} is 0 in {self.dtype}: raise it")
         if self.architecture == "none" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if not self.seeds or any(seed < 0 for seed in self.seeds):
@@ -177,6 +184,13 @@ _AT_LEAST: dict[str, float] = {
     "batch_size": 1,
     "epochs": 0,
     "evaluate_every": 1,
+}
+_LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
+_AT_MOST: dict[str, float] = {
+    "data_seed": 2**32 - 1,  # scikit-learn's range
+    "gaussian_classes": 10_000,
+    "gaussian_dims": _LARGEST,
+    "latent_dim": _LARGEST,
 }
 _ABOVE: dict[str, float] = {
     "gamma_factor": 1,
@@ -206,13 +220,12 @@ def load_config(path: Path, cls: type[Config]) -> Config:
         raise ConfigError(f"configuration file {path} is not YAML: {_one_line(error)}") from error
     if not isinstance(settings, Mapping):
         raise ConfigError(f"configuration file {path} must hold lines of the form 'gamma: 10'")
-    known = [field.name for field in dataclasses.fields(cls)]
+    known = [field.name for field in dataclasses.fields(cls) if field.name != "config"]
     unknown = [str(key) for key in settings if key not in known]
     if unknown:
-        raise ConfigError(
-            f"configuration file {path} has the unknown key {unknown[0]!r}; the keys are the "
-            f"flags with underscores: {', '.join(known)}"
-        )
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
+        raise ConfigError(f"configuration file {path} has the unknown key {unknown[0]!r}: {hint}")
     try:
         return cls(**settings)
     except ConfigError as error:
@@ -247,6 +260,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
+    if kind is int and type(value) is int:
+        return value  # through a float, a large seed would lose digits
     try:
         number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):

@@ -7,7 +7,7 @@ _CHUNK = 2048  # rows at once
 
 
 def latent_and_logits(
-    network: Network, x: Array, scale: float | Array = 1.0, shift: float | Array = 0.0
+    network: Network, x: Array, scale: float = 1.0, shift: float = 0.0
 ) -> tuple[Array, Array]:
     """Return the latent activations and logits of every row of x, without dropout.
 
@@ -17,7 +17,7 @@ def latent_and_logits(
         One network or a stack of E.
     x : array (N, I)
         Inputs as stored, on the network's device; all members see the same.
-    scale, shift : float or array (I,)
+    scale, shift : float
         `x * scale + shift` is what the network is given.
 
     Returns

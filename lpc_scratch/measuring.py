@@ -6,7 +6,7 @@ import numpy as np
 
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
-from lpc_scratch.history import Row
+from lpc_scratch.history import History, Row
 from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.metrics import measure
 from lpc_scratch.trainer import Trainer
@@ -39,8 +39,9 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         return host.reshape(members, *host.shape[host.ndim - axes :])
 
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
-        latent, logits = latent_and_logits(network, trainer.x_train, trainer.scale, trainer.shift)
-        _, test_logits = latent_and_logits(network, trainer.x_test, trainer.scale, trainer.shift)
+        scale, shift = dataset.scale, dataset.shift
+        latent, logits = latent_and_logits(network, trainer.x_train, scale, shift)
+        _, test_logits = latent_and_logits(network, trainer.x_test, scale, shift)
         labels = trainer.backend.xp.broadcast_to(trainer.y_train, logits.shape[:-1])
         cross_entropy = per_member(trainer.loss(logits, labels)[0], 0)
         penalty = np.zeros_like(cross_entropy)
@@ -49,7 +50,10 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     loss = cross_entropy + penalty
     if not np.isfinite(loss).all():
         member = int(np.argmin(np.isfinite(loss)))
-        raise trainer.divergence(f"{loss[member]} after epoch {epoch}", member, last)
+        seed = config.seeds[member]
+        raise trainer.divergence(
+            f"the loss of seed {seed} is {loss[member]} after epoch {epoch}", last
+        )
 
     latents = per_member(latent, 2)
     predictions = per_member(logits.argmax(-1), 1)
@@ -82,9 +86,9 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
 class CollapseWatch:
     """Warns, once for each network, of classes that have collapsed to one point and stay there.
 
-    At the origin the penalty is at its minimum and the network guesses: its training accuracy is
-    the share of the largest class. Early in training that may pass, so it takes two measurements
-    in a row, or the last one.
+    There the penalty is near its minimum, far below that of the untrained network, and the
+    training accuracy is the share of the largest class. Early in training this may pass, so it
+    takes two measurements in a row, or the last one.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -96,8 +100,8 @@ class CollapseWatch:
         self._collapsed: set[int] = set()
         self._warned: set[int] = set()
 
-    def look(self, rows: list[Row]) -> None:
-        """Look at the measurements of an epoch.
+    def look(self, history: History, rows: list[Row]) -> None:
+        """Look at the measurements of an epoch, the last ones of the history.
 
         Warns
         -----
@@ -106,7 +110,9 @@ class CollapseWatch:
         """
         if rows[0]["epoch"] == 0:
             return
-        before, self._collapsed = self._collapsed, {r["member"] for r in rows if self._trivial(r)}
+        first = {row["member"]: row for row in history.rows if row["epoch"] == 0}
+        before = self._collapsed
+        self._collapsed = {r["member"] for r in rows if self._trivial(r, first[r["member"]])}
         for row in rows:
             member = row["member"]
             stays = member in before or row["epoch"] == self._last_epoch
@@ -120,8 +126,8 @@ class CollapseWatch:
                     stacklevel=2,
                 )
 
-    def _trivial(self, row: Row) -> bool:
+    def _trivial(self, row: Row, untrained: Row) -> bool:
         if not (self._penalized and row["gamma"]):
             return False
-        excess = row["penalty"] / row["gamma"] - self._minimum
-        return excess < 0.01 and row["train_accuracy"] <= self._guessing
+        excess, before = (r["penalty"] / r["gamma"] - self._minimum for r in (row, untrained))
+        return excess < min(0.01, 0.1 * before) and row["train_accuracy"] <= self._guessing

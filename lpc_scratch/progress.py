@@ -7,7 +7,6 @@ from tqdm import tqdm
 from lpc_scratch.history import Row
 
 _SUMMARY = {
-    "seed": "seed",
     "train_accuracy": "train acc",
     "test_accuracy": "test acc",
     "nc1": "NC1",
@@ -66,7 +65,8 @@ def make_progress(epochs: int) -> Bar | Lines:
 def summary(rows: list[Row]) -> str:
     """Return a table of the last epoch, one line for each member."""
     last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-    table = [list(_SUMMARY.values())] + [[_format(row[key]) for key in _SUMMARY] for row in last]
+    table = [["seed", *_SUMMARY.values()]]
+    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in _SUMMARY)] for row in last]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in table]
     return "\n".join(lines)
@@ -74,7 +74,3 @@ def summary(rows: list[Row]) -> str:
 
 def _mean(rows: list[Row], name: str) -> float:
     return float(sum(row[name] for row in rows) / len(rows))
-
-
-def _format(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"

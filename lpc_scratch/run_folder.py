@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class RunFolder:
         The folder; made when training begins.
     resume : bool
         Continue the run that is in it.
+    overwrite : bool
+        Replace the run that is in it.
 
     Attributes
     ----------
@@ -39,7 +42,7 @@ class RunFolder:
         The folder, and that of its figures.
     """
 
-    def __init__(self, path: Path, resume: bool = False) -> None:
+    def __init__(self, path: Path, resume: bool = False, overwrite: bool = False) -> None:
         self.path = path
         self.plots = path / "plots"
         self._config = path / "config.yaml"
@@ -48,12 +51,18 @@ class RunFolder:
         self._latent = path / "latent.safetensors"
         self._model = path / "model.safetensors"
         self._state = path / "checkpoint.safetensors"
+        self._files = (
+            *(self._config, self._environment, self._metrics),
+            *(self._latent, self._model, self._state),
+        )
+        self._begun = False
         self._resume = resume
+        self._overwrite = overwrite
 
     @property
     def holds_run(self) -> bool:
-        """Whether a run has been started in the folder."""
-        return self._config.exists() or self._metrics.exists()
+        """Whether any file of a run is in the folder."""
+        return any(file.exists() for file in self._files)
 
     def read_config(self) -> TrainConfig:
         """Return the configuration of the run in the folder.
@@ -67,7 +76,7 @@ class RunFolder:
             raise RunFolderError(f"{self.path} holds no run to resume: it has no config.yaml")
         return load_config(self._config, TrainConfig)
 
-    def check(self, config: TrainConfig, overwrite: bool = False) -> None:
+    def check(self, config: TrainConfig) -> None:
         """Raise RunFolderError if such a run may not be written here; write nothing.
 
         A folder that holds a run must be resumed, with the settings of that run, or overwritten.
@@ -76,16 +85,16 @@ class RunFolder:
             raise RunFolderError(f"{self.path} is a file, and a run needs a folder")
         if self._resume:
             self._check_settings(self.read_config(), config)
-        elif self.holds_run and not overwrite:
+        elif self.holds_run and not self._overwrite:
             raise RunFolderError(
                 f"{self.path} already holds a run: continue it with --resume, replace it with "
                 "--overwrite, or name another folder with --output"
             )
 
     def begin(self, trainer: Trainer, history: History) -> int | None:
-        """Write the configuration, and load the state, rows and snapshots of a run to resume.
+        """Check the folder, and load the state, rows and snapshots of the run to resume.
 
-        Without anything to resume, the files of a run that is already there are removed.
+        A new run writes nothing here: its folder is made when there is something to keep.
 
         Returns
         -------
@@ -95,44 +104,72 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            If the folder cannot be written, or what is to be resumed cannot be read.
+            As `check`; or if what is to be resumed cannot be read or is further than the epochs
+            asked for, or the folder cannot be written.
         """
-        epoch = None
-        if self._resume and self._state.exists():
-            epoch = load_state(self._state, trainer)
-            history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
-            history.snapshots = Snapshots.from_arrays(load_tensors(self._latent)[0], epoch)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            if epoch is None:
-                for file in (self._state, self._model, self._latent, self._metrics):
-                    file.unlink(missing_ok=True)
-            else:
-                write_atomically(self._metrics, _csv(history.rows, header=True).encode())
-            write_atomically(self._config, dump_config(trainer.config).encode())
-            environment = json.dumps(describe_environment(trainer.backend), indent=2)
-            write_atomically(self._environment, environment.encode())
-        except OSError as error:
-            raise RunFolderError(f"{self.path} cannot be written: {error}") from error
+        self.check(trainer.config)
+        if not (self._resume and self._state.exists()):
+            return None
+        epoch = load_state(self._state, trainer)
+        if epoch > trainer.config.epochs:
+            raise RunFolderError(
+                f"the run in {self.path} is already at epoch {epoch}, beyond epochs "
+                f"{trainer.config.epochs}: ask for more"
+            )
+        history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
+        history.snapshots = Snapshots.from_arrays(load_tensors(self._latent)[0], epoch)
+        self._write("resume", lambda: self._describe(trainer))
+        self._write("resume", lambda: write_atomically(self._metrics, _csv(history.rows).encode()))
+        self._begun = True
         return epoch
 
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
         """Append the new rows and replace model, snapshots and state.
 
-        The state comes last: where it says that an epoch is done, the rest is there too.
+        The state comes last: where it says that an epoch is done, the rest is there too. The
+        first call makes the folder of a new run, and removes a run that is already there.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written.
         """
         epoch = history.snapshots.epochs[-1]
-        try:
+
+        def write() -> None:
+            if not self._begun:
+                self._clear()
+                self._describe(trainer)
+                write_atomically(self._metrics, _csv([]).encode())
+                self._begun = True
             with open(self._metrics, "a", encoding="utf-8", newline="") as file:
-                file.write(_csv(new_rows, header=file.tell() == 0))
+                file.write(_csv(new_rows, header=False))
             save_tensors(self._latent, history.snapshots.to_arrays())
             metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
             save_model(self._model, trainer, metadata)
             save_state(self._state, trainer, epoch)
+
+        self._write(f"keep epoch {epoch}", write)
+
+    def _write(self, purpose: str, write: Callable[[], None]) -> None:
+        try:
+            write()
         except OSError as error:
             raise RunFolderError(
-                f"epoch {epoch} cannot be saved in {self.path} ({error}): make room, then --resume"
+                f"{self.path} cannot be written to {purpose} ({error}): make room or name another "
+                "folder with --output"
             ) from error
+
+    def _clear(self) -> None:
+        """Make the folder and remove an old run's files, its checkpoint first."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for file in (*reversed(self._files), *self.plots.glob("*.png")):
+            file.unlink(missing_ok=True)
+
+    def _describe(self, trainer: Trainer) -> None:
+        write_atomically(self._config, dump_config(trainer.config).encode())
+        environment = json.dumps(describe_environment(trainer.backend), indent=2)
+        write_atomically(self._environment, environment.encode())
 
     def _check_settings(self, stored: TrainConfig, config: TrainConfig) -> None:
         """Raise RunFolderError unless a run with one configuration may go on with another."""
@@ -171,7 +208,7 @@ def read_metrics(path: Path) -> list[Row]:
         raise RunFolderError(f"{path} is missing or damaged ({error})") from error
 
 
-def _csv(rows: list[Row], header: bool) -> str:
+def _csv(rows: list[Row], header: bool = True) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     if header:

@@ -40,6 +40,8 @@ class TrainCommand(TrainConfig):
         super().__post_init__()
         if self.resume and self.output is None:
             raise ConfigError("--resume needs --output with the folder of the run to continue")
+        if self.output == Path():
+            raise ConfigError("output is empty or the current folder: name a folder for the run")
         if self.resume and self.overwrite:
             raise ConfigError("--resume and --overwrite exclude each other")
 
@@ -60,10 +62,10 @@ def _train(arguments: Sequence[str]) -> None:
         print(dump_config(config), end="")
         return
     if command.output:
-        RunFolder(command.output, command.resume).check(config, command.overwrite)
+        RunFolder(command.output, command.resume, command.overwrite).check(config)
     dataset = load_configured_dataset(config, progress=not command.quiet)
     path = command.output or _new_folder(f"{dataset.name}-{config.architecture}")
-    run = RunFolder(path, command.resume)
+    run = RunFolder(path, command.resume, command.overwrite)
 
     progress = None if command.quiet else make_progress(config.epochs)
     try:

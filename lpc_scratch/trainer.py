@@ -64,9 +64,6 @@ class Trainer:
         to_device = self.backend.to_device
         self.x_train, self.y_train = to_device(dataset.x_train), to_device(dataset.y_train)
         self.x_test = to_device(dataset.x_test)
-        self.scale, self.shift = (
-            to_device(s) if isinstance(s, np.ndarray) else s for s in (dataset.scale, dataset.shift)
-        )
         self.batch_size = min(config.batch_size, len(dataset.x_train))
         self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
         self._make_buffers()
@@ -77,8 +74,8 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If a loss was not finite; names the first such step. Losses are read once an epoch,
-            so that a GPU is not kept waiting at every step.
+            If a loss was not finite, naming the first such step, or the optimiser's moments are
+            not. Both are read once an epoch, so that a GPU is not kept waiting at every step.
         """
         started = time.perf_counter()
         learning_rate, gamma = self.config.learning_rate_at(epoch), self.config.gamma_at(epoch)
@@ -93,8 +90,15 @@ class Trainer:
         bad_steps, bad_members = np.nonzero(~np.isfinite(losses))
         if len(bad_steps):
             step, member = bad_steps[0], bad_members[0]
-            where = f"step {step + 1} of {self.steps_per_epoch} of epoch {epoch + 1}"
-            raise self.divergence(f"{losses[step, member]} in {where}", member, epoch)
+            raise self.divergence(
+                f"the loss of seed {self.config.seeds[member]} became {losses[step, member]} in "
+                f"step {step + 1} of {self.steps_per_epoch} of epoch {epoch + 1}",
+                epoch,
+            )
+        # Squared gradients overflow before the loss does, and then Adam's steps are all zero.
+        isfinite = self.backend.xp.isfinite
+        if not all(isfinite(moment).all() for moment in self.optimizer.moments.values()):
+            raise self.divergence(f"the gradients overflowed in epoch {epoch + 1}", epoch)
         return float(losses.mean())
 
     def step(self, rows: Array, learning_rate: float, gamma: float) -> Array:
@@ -103,7 +107,8 @@ class Trainer:
         Returns the loss before the step, cross-entropy plus penalty, of shape (...).
         """
         ops, network = self.backend.ops, self.network
-        x = ops.gather(self.x_train, rows, self.scale, self.shift, self._raw, self._x)
+        scale, shift = self.dataset.scale, self.dataset.shift
+        x = ops.gather(self.x_train, rows, scale, shift, self._raw, self._x)
         labels = ops.gather_labels(self.y_train, rows, self._labels)
 
         logits = network.forward(x, training=True)
@@ -116,15 +121,13 @@ class Trainer:
         self.optimizer.step(learning_rate)
         return loss
 
-    def divergence(self, what: str, member: int, epoch: int) -> DivergenceError:
-        """Return the error that says which network diverged, where, and what to do."""
+    def divergence(self, what: str, epoch: int) -> DivergenceError:
+        """Return the error that says what diverged in an epoch, from 0, and what to do."""
         advice = f"lower the learning rate ({self.config.learning_rate_at(epoch):g})"
         if self.penalty:
             advice = f"lower gamma ({self.config.gamma_at(epoch):g}) or {advice[6:]}"
-        seed = self.config.seeds[member]
         return DivergenceError(
-            f"training diverged: the loss of seed {seed} became {what}; {advice} "
-            "(what was saved before is kept)"
+            f"training diverged: {what}; {advice}, and go on from what was saved before"
         )
 
     def _shuffle(self, epoch: int) -> Array:

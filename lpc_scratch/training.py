@@ -77,7 +77,7 @@ def train(
             recorder.save(trainer, history, rows)
         if progress:
             progress.measured(rows)
-        watch.look(rows)
+        watch.look(history, rows)
 
     done = recorder.begin(trainer, history) if recorder else None
     if done is None:

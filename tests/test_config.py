@@ -19,7 +19,7 @@ def test_every_shipped_configuration_is_valid(path):
 
 def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
     config = TrainConfig(
-        data_dir="some/folder", hidden=[32], seeds=[1, 2], gamma="1e-4", epsilon=1e-12
+        data_dir="some/folder", hidden=[32], seeds=[1, 2**53 + 1], gamma="1e-4", epsilon=1e-12
     )
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(config))
@@ -40,7 +40,9 @@ def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
         ({"learning_rate": 0}, "learning_rate must be above 0"),
         ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
         ({"latent_dim": 2.5}, "latent_dim must be a whole number, not 2.5"),
-        ({"hidden": [8, 0]}, r"hidden widths must be at least 1, not \[8, 0\]"),
+        ({"latent_dim": 10**20}, "latent_dim must be at most 1000000"),
+        ({"hidden": [8, 0]}, r"hidden widths must be 1 to 1000000, not \[8, 0\]"),
+        ({"epsilon": 1e-60}, "epsilon 1e-60 is 0 in float32"),
         ({"hidden": [8, True]}, "hidden must be a whole number, not True"),
         ({"hidden": [], "architecture": "none"}, "needs at least one hidden layer"),
         ({"architecture": "lpc"}, "unknown architecture 'lpc': choose one of binary, linear"),
@@ -62,7 +64,8 @@ def test_bad_value_is_refused_in_one_sentence(setting, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gama: 10", "unknown key 'gama'"),
+        ("gama: 10", "unknown key 'gama': did you mean 'gamma'?"),
+        ("colour: red", "unknown key 'colour': choose from dataset"),
         ("gamma: -3", "config.yaml: gamma must be at least 0"),
         ("gamma: [", "is not YAML"),
         ("just text", "must hold lines of the form"),

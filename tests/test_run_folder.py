@@ -25,9 +25,7 @@ SMALL = TrainConfig(
 
 
 def run(path, config, resume=False):
-    folder = RunFolder(path, resume)
-    folder.check(config)
-    return train(config, recorder=folder)
+    return train(config, recorder=RunFolder(path, resume))
 
 
 @pytest.fixture
@@ -88,15 +86,33 @@ def test_folder_that_holds_a_run_is_refused_unless_resumed_or_overwritten(path):
     run(path, dataclasses.replace(SMALL, epochs=0))
     with pytest.raises(RunFolderError, match="already holds a run: continue it with --resume"):
         RunFolder(path).check(SMALL)
-    RunFolder(path).check(SMALL, overwrite=True)
+    RunFolder(path, overwrite=True).check(SMALL)
 
 
 def test_overwriting_leaves_nothing_of_the_old_run(path):
     run(path, SMALL)
     shorter = dataclasses.replace(SMALL, epochs=2)
-    train(shorter, recorder=RunFolder(path))
+    (path / "plots").mkdir()
+    (path / "plots" / "old.png").touch()
+    train(shorter, recorder=RunFolder(path, overwrite=True))
     assert [row["epoch"] for row in read_metrics(path / "metrics.csv")] == [0, 2]
     assert load_config(path / "config.yaml", TrainConfig) == shorter
+    assert not list((path / "plots").iterdir())
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "metrics.csv"])
+def test_single_file_of_a_run_is_not_overwritten_unasked(path, name):
+    path.mkdir()
+    (path / name).write_text("mine")
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        run(path, SMALL)
+    assert (path / name).read_text() == "mine"
+
+
+def test_run_that_diverges_before_anything_is_measured_leaves_no_folder(path):
+    with pytest.raises(DivergenceError):
+        run(path, dataclasses.replace(SMALL, gamma=1e39))
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
@@ -117,6 +133,13 @@ def test_cosine_run_is_not_resumed_with_other_epochs(path):
     run(path, cosine)
     with pytest.raises(RunFolderError, match="its cosine schedule depends on them"):
         RunFolder(path, resume=True).check(dataclasses.replace(cosine, epochs=4))
+
+
+def test_run_is_not_resumed_to_fewer_epochs_than_it_has(path):
+    run(path, SMALL)
+    with pytest.raises(RunFolderError, match="already at epoch 6, beyond epochs 4"):
+        run(path, dataclasses.replace(SMALL, epochs=4), resume=True)
+    assert load_config(path / "config.yaml", TrainConfig) == SMALL
 
 
 def test_empty_folder_cannot_be_resumed(path):

@@ -104,6 +104,7 @@ def test_resume_takes_the_settings_from_the_folder(tmp_path):
         (["--gamma", "-1"], "gamma must be at least 0"),
         (["--latent-dim", "0"], "latent_dim must be at least 1"),
         (["--resume"], "--resume needs --output"),
+        (["--output", ""], "output is empty"),
         (["--resume", "--overwrite", "--output", "x"], "exclude each other"),
         (["--config", "missing.yaml"], "missing.yaml cannot be read"),
         (["--config", "typo.yaml"], "unknown key 'gama'"),
@@ -175,6 +176,24 @@ def test_users_own_arrays_train(tmp_path, rng):
     tensors, _ = load_tensors(tmp_path / "run" / "model.safetensors")
     assert tensors["hidden.0.W"].shape == (5, 256)
     assert tensors["classifier.W"].shape == (16, 3)
+
+
+def test_dead_network_still_ends_with_its_table(tmp_path, capsys):
+    np.savez(
+        "same.npz", x_train=np.ones((4, 3)), y_train=[0, 1, 0, 1], x_test=[[1, 1, 1]], y_test=[0]
+    )
+    assert main(["--dataset", "same.npz", "--architecture", "linear", "--epochs", "1"]) == 0
+    assert "nan" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sink", ["| head -1", "> /dev/full"])
+def test_output_that_cannot_be_written_gives_no_traceback(sink):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    train = f"{sys.executable} -m lpc_scratch.train {' '.join(QUICK)} --evaluate-every 1"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    shown = subprocess.run(f"{train} {sink}", shell=True, capture_output=True, env=environment)
+    assert b"Traceback" not in shown.stderr
 
 
 def test_mnist_trains_where_it_is_present(tmp_path, monkeypatch):

@@ -81,6 +81,12 @@ def test_divergence_names_seed_step_epoch_and_the_way_out(digits):
         trainer.run_epoch(0)
 
 
+def test_gradients_that_overflow_are_divergence(digits):
+    trainer = Trainer(dataclasses.replace(SMALL, gamma=1e30), digits)
+    with pytest.raises(DivergenceError, match="gradients overflowed in epoch 1; lower gamma"):
+        trainer.run_epoch(0)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("penalty", ["exp", "l2"])
 @pytest.mark.parametrize(

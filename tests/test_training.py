@@ -82,10 +82,12 @@ def test_collapse_that_passes_is_not_warned_about():
     config = dataclasses.replace(SMALL, evaluate_every=1)  # warnings are errors in these tests
     history = train(config)
     assert history.column("train_accuracy", member=1)[1] < 0.3 < history.rows[-1]["train_accuracy"]
+    train(dataclasses.replace(SMALL, learning_rate=1e-7))  # untrained, not collapsed
 
 
-def test_no_epochs_give_the_untrained_network():
-    history = train(dataclasses.replace(SMALL, epochs=0))
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
+def test_no_epochs_give_the_untrained_network(schedule):
+    history = train(dataclasses.replace(SMALL, epochs=0, learning_rate_schedule=schedule))
     untrained = Trainer(SMALL, load_configured_dataset(SMALL)).network
     assert np.array_equal(history.network.parameters, untrained.parameters)
     assert [row["epoch"] for row in history.rows] == [0, 0]

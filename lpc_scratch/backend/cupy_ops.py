@@ -105,8 +105,8 @@ def dropout_mask(generators: Sequence[np.random.Generator], rate: float, out: Ar
 def gather(
     source: Array,
     rows: Array,
-    scale: float | Array,
-    shift: float | Array,
+    scale: float,
+    shift: float,
     raw: Array,
     out: Array,
 ) -> Array:

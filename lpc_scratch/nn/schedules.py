@@ -13,7 +13,7 @@ def cosine_rate(epoch: int, base: float, epochs: int) -> float:
 
     rate = base (1 + cos(π epoch / epochs)) / 2 (Loshchilov and Hutter 2017, no restarts).
     """
-    return base * (1 + math.cos(math.pi * min(epoch / epochs, 1.0))) / 2
+    return base * (1 + math.cos(math.pi * min(epoch, epochs) / max(epochs, 1))) / 2
 
 
 def warmup_factor(epoch: int, warmup_epochs: int) -> float:

@@ -45,11 +45,24 @@ def test_a_folder_and_an_npz_file_hold_the_same_data_set(tmp_path: Path) -> None
 
 def test_floats_become_float32_standardised_by_the_training_set(tmp_path: Path) -> None:
     data = load(tmp_path, x_train=replaced((slice(None), 3), 0.1))
-    x = data.x_train * data.scale + data.shift
-    assert x.dtype == np.float32
+    x = data.x_train
+    assert (x.dtype, data.scale, data.shift) == (np.float32, 1.0, 0.0)
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(x.std(axis=0), [1, 1, 1, 0], rtol=1e-6, atol=1e-7)
-    assert data.scale[3] == 1  # type: ignore[index]  # constant: not divided by zero
+
+
+def test_small_variation_about_a_large_mean_is_not_rounded_away(tmp_path: Path) -> None:
+    times = 1.7e9 + 30 * arrays()["x_train"]
+    data = load(tmp_path, x_train=times, x_test=times[:3])
+    expected = (times - times.mean(axis=0)) / times.std(axis=0)
+    np.testing.assert_allclose(data.x_train, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(data.x_test, data.x_train[:3])
+
+
+def test_test_set_in_other_units_is_refused(tmp_path: Path) -> None:
+    small = {"x_train": 1e-30 * arrays()["x_train"], "x_test": 1e30 * arrays()["x_test"]}
+    with pytest.raises(DatasetError, match=r"feature 0 of x_test\[0\] is too many standard"):
+        load(tmp_path, **small)
 
 
 def test_uint8_images_stay_uint8_and_keep_their_shape(tmp_path: Path) -> None:
