@@ -69,6 +69,7 @@ def test_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer,
     kept = read_metrics(tmp_path / "parts" / "metrics.csv")
     assert without_seconds(kept) == without_seconds(whole.rows) == without_seconds(parts.rows)
     assert parts.snapshots.epochs == whole.snapshots.epochs
+    assert np.all(np.diff([row["seconds"] for row in kept if row["member"] == 0]) > 0)
 
 
 def test_rows_after_the_last_checkpoint_are_measured_again(path):
@@ -166,7 +167,9 @@ def test_damaged_checkpoint_is_refused_and_the_run_left_alone(path, damage):
 
 def test_checkpoint_of_another_network_is_refused(path):
     run(path, dataclasses.replace(SMALL, epochs=0))
-    save_tensors(path / "checkpoint.safetensors", {"parameters": np.zeros(3, np.float32)})
+    state = path / "checkpoint.safetensors"
+    tensors, counters = load_tensors(state)
+    save_tensors(state, tensors | {"parameters": np.zeros(3, np.float32)}, counters)
     with pytest.raises(RunFolderError, match="is the state of another network"):
         run(path, SMALL, resume=True)
 

@@ -111,11 +111,41 @@ def test_primitive_agrees_with_numpy(gpu, rng, name, stack):
         assert np.allclose(to_host(result), reference, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if "cross_entropy" in n or "penalty" in n])
-def test_gradient_is_written_where_it_is_asked_for(gpu, rng, name):
-    ops, to_device, to_host = gpu
+WITH_OUT = [
+    name
+    for name, function in public_functions(numpy_ops).items()
+    if (out := inspect.signature(function).parameters.get("out")) and out.default is None
+]
+
+
+@pytest.mark.parametrize("module", ["numpy", "cupy"])
+@pytest.mark.parametrize("name", WITH_OUT)
+def test_result_is_written_where_it_is_asked_for(gpu, rng, name, module):
+    ops, to_device, to_host = (numpy_ops, np.array, np.asarray) if module == "numpy" else gpu
     arguments = [to_device(a) for a in case(name, rng, (3,))[name]]
-    out = to_device(np.zeros((3, 6, 5)))
-    _, gradient = getattr(ops, name)(*arguments, out=out)
-    assert gradient is out
-    assert np.array_equal(to_host(out), to_host(getattr(ops, name)(*arguments)[1]))
+    expected = getattr(ops, name)(*arguments)
+    expected = expected[1] if isinstance(expected, tuple) else expected
+    out = to_device(np.full(expected.shape, np.nan))
+    result = getattr(ops, name)(*arguments, out=out)
+    assert (result[1] if isinstance(result, tuple) else result) is out
+    assert np.array_equal(to_host(out), to_host(expected))
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "double_softmax_cross_entropy"])
+def test_huge_logits_do_not_overflow(gpu, name):
+    ops, to_device, to_host = gpu
+    logits = to_device(np.array([[1e4, -1e4, 0.0]]))
+    loss, dlogits = getattr(ops, name)(logits, to_device(np.array([0])))
+    assert np.isfinite(to_host(loss))
+    assert np.isfinite(to_host(dlogits)).all()
+
+
+def test_decoupled_weight_decay_agrees_with_numpy(gpu, rng):
+    ops, to_device, to_host = gpu
+    vectors = [*rng.normal(size=(3, 40)), np.abs(rng.normal(size=40))]
+    ours = [np.array(vector) for vector in vectors]
+    theirs = [to_device(vector) for vector in vectors]
+    for function, arrays in ((numpy_ops.adam_step, ours), (ops.adam_step, theirs)):
+        function(*arrays, 3, 0.1, (0.9, 0.999), 1e-8, 0.01, True)
+    for array, reference in zip(theirs, ours, strict=True):
+        assert np.allclose(to_host(array), reference, rtol=1e-12, atol=1e-15)
