@@ -65,8 +65,9 @@ def load_arrays(path: Path) -> Dataset:
         stored["y_train"], stored["y_test"], num_train=len(x_train), num_test=len(x_test)
     )
     num_classes = int(y_train.max()) + 1
+    mean = deviation = None
     if not pixels:
-        x_train, x_test = standardise(x_train, x_test)
+        x_train, x_test, mean, deviation = standardise(x_train, x_test)
     return Dataset(
         name=path.resolve().name.removesuffix(".npz"),
         x_train=x_train,
@@ -77,6 +78,8 @@ def load_arrays(path: Path) -> Dataset:
         shift=-1.0 if pixels else 0.0,
         class_names=check_names(stored.get(OPTIONAL_KEY), num_classes),
         image_shape=shape,
+        feature_mean=mean,
+        feature_deviation=deviation,
     )
 
 

@@ -30,6 +30,9 @@ class Dataset:
         One name for each of the K classes.
     image_shape : tuple of int
         Shape of one input: ``(28, 28)`` for an image, ``(I,)`` otherwise.
+    feature_mean, feature_deviation : (I,) float64 array or None
+        What was subtracted from the user's features on loading, and what they were divided by;
+        None where nothing was done.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Dataset:
     shift: float = field(repr=False)
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
+    feature_mean: np.ndarray | None = field(default=None, repr=False)
+    feature_deviation: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def num_classes(self) -> int:

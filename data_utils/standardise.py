@@ -7,7 +7,9 @@ from data_utils.errors import DatasetError
 BLOCK = 1024  # rows in float64 at a time, to stay far below a copy of the data
 
 
-def standardise(x_train: np.ndarray, x_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standardise(
+    x_train: np.ndarray, x_test: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Standardise both sets by the mean and standard deviation of the training set.
 
     All arithmetic is float64, so that a small variation about a large mean (a time stamp) is not
@@ -22,6 +24,8 @@ def standardise(x_train: np.ndarray, x_test: np.ndarray) -> tuple[np.ndarray, np
     -------
     x_train, x_test : float32 arrays
         Each feature of `x_train` has mean 0 and standard deviation 1; a constant feature is 0.
+    mean, deviation : (I,) float64 arrays
+        What was subtracted, and what was divided by (1 for a constant feature).
 
     Raises
     ------
@@ -54,4 +58,4 @@ def standardise(x_train: np.ndarray, x_test: np.ndarray) -> tuple[np.ndarray, np
             f"feature {feature} of x_test[{row}] is too many standard deviations of x_train from "
             "its mean: check that both are in the same units"
         )
-    return apply(x_train), standardised_test
+    return apply(x_train), standardised_test, mean, deviation

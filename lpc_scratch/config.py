@@ -166,8 +166,13 @@ class TrainConfig:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if not self.seeds or any(seed < 0 for seed in self.seeds):
             raise ConfigError(f"seeds must be one or more of at least 0, not {list(self.seeds)}")
-        if self.gamma_schedule == "geometric" and not self.gamma > 0:
-            raise ConfigError(f"gamma must be above 0 for the geometric schedule, not {self.gamma}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError(f"seeds must differ, and {list(self.seeds)} has one twice")
+        if self.gamma_schedule == "geometric" and not 0 < self.gamma <= self.gamma_max:
+            raise ConfigError(
+                "gamma must be above 0 and at most gamma_max for the geometric schedule, not "
+                f"{self.gamma} with gamma_max {self.gamma_max}"
+            )
 
 
 _AT_LEAST: dict[str, float] = {

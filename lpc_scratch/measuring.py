@@ -16,7 +16,7 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     """Measure the networks in training as they stand after so many completed epochs.
 
     Losses, training accuracy and the metrics of the latent layer are those of the whole
-    training set, without dropout.
+    training set, without dropout, in float64 from the network's outputs.
 
     Returns
     -------
@@ -42,11 +42,13 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         scale, shift = dataset.scale, dataset.shift
         latent, logits = latent_and_logits(network, trainer.x_train, scale, shift)
         _, test_logits = latent_and_logits(network, trainer.x_test, scale, shift)
-        labels = trainer.backend.xp.broadcast_to(trainer.y_train, logits.shape[:-1])
-        cross_entropy = per_member(trainer.loss(logits, labels)[0], 0)
-        penalty = np.zeros_like(cross_entropy)
+        latents = per_member(latent, 2)
+        # In float64: the equal squares of a collapsed latent add up with a systematic rounding.
+        labels = np.broadcast_to(dataset.y_train, (members, len(dataset.y_train)))
+        cross_entropy, _ = trainer.loss(per_member(logits, 2).astype(np.float64), labels)
+        penalty = np.zeros(members)
         if trainer.penalty:
-            penalty = per_member(trainer.penalty(latent, gamma)[0], 0)
+            penalty, _ = trainer.penalty(latents.astype(np.float64), gamma)
     loss = cross_entropy + penalty
     if not np.isfinite(loss).all():
         member = int(np.argmin(np.isfinite(loss)))
@@ -55,7 +57,6 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
             f"the loss of seed {seed} is {loss[member]} after epoch {epoch}", last
         )
 
-    latents = per_member(latent, 2)
     predictions = per_member(logits.argmax(-1), 1)
     test_predictions = per_member(test_logits.argmax(-1), 1)
     weights = per_member(network.classifier.W, 2)

@@ -31,6 +31,11 @@ from lpc_scratch.panels import (
 
 # Of a Gaussian that standardising has left with variance 1: -(log(2 pi) + 1) / 2.
 UNIMODAL_SCORE = -1.4189
+RUN_PLOTS = (
+    *("training", "collapse", "latent-histograms"),
+    *("class-codes", "class-cosines", "overview"),
+)
+"""Names of the figures that `save_run_plots` writes."""
 DPI = 120
 OVERVIEW_DPI = 180  # a README shows it scaled down, on fine screens too
 
@@ -249,17 +254,17 @@ def save_run_plots(
         The files, in ``folder``, which is made if need be.
     """
     means = _last_means(class_means, epochs)
-    figures = {
-        "training": plot_training(rows),
-        "collapse": plot_collapse(rows, classes=len(class_names)),
-        "latent-histograms": plot_latent_histograms(epochs, edges, counts),
-        "class-codes": plot_class_codes(means, class_names),
-        "class-cosines": plot_class_cosines(means, class_names),
-        "overview": plot_overview(rows, epochs, edges, counts, class_means, class_names),
-    }
+    figures = (
+        plot_training(rows),
+        plot_collapse(rows, classes=len(class_names)),
+        plot_latent_histograms(epochs, edges, counts),
+        plot_class_codes(means, class_names),
+        plot_class_cosines(means, class_names),
+        plot_overview(rows, epochs, edges, counts, class_means, class_names),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, figure in figures.items():
+    for name, figure in zip(RUN_PLOTS, figures, strict=True):
         path = folder / f"{name}.png"
         figure.savefig(path, dpi=OVERVIEW_DPI if name == "overview" else DPI)
         paths.append(path)

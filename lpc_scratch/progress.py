@@ -21,8 +21,8 @@ _SUMMARY = {
 class Bar:
     """A progress bar over epochs, on standard error; a `training.Progress`."""
 
-    def __init__(self, epochs: int, done: int = 0) -> None:
-        self._bar = tqdm(total=epochs, initial=done, unit="epoch", dynamic_ncols=True)
+    def __init__(self, epochs: int) -> None:
+        self._bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
         self._shown: dict[str, str] = {}
 
     def epoch(self, epoch: int, loss: float) -> None:

@@ -3,10 +3,15 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
+from typing import Any
 
+from data_utils import Dataset
+from lpc_scratch.backend import Array
 from lpc_scratch.checkpoint import (
     load_state,
     load_tensors,
@@ -19,6 +24,7 @@ from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.history import COLUMNS, History, Row, Snapshots
+from lpc_scratch.plots import RUN_PLOTS, save_run_plots
 from lpc_scratch.trainer import Trainer
 
 _MAY_CHANGE = ("data_dir", "device", "epochs", "evaluate_every")  # when a run is resumed
@@ -51,8 +57,9 @@ class RunFolder:
         self._latent = path / "latent.safetensors"
         self._model = path / "model.safetensors"
         self._state = path / "checkpoint.safetensors"
+        self._dataset = path / "dataset.json"
         self._files = (
-            *(self._config, self._environment, self._metrics),
+            *(self._config, self._environment, self._dataset, self._metrics),
             *(self._latent, self._model, self._state),
         )
         self._begun = False
@@ -85,6 +92,11 @@ class RunFolder:
             raise RunFolderError(f"{self.path} is a file, and a run needs a folder")
         if self._resume:
             self._check_settings(self.read_config(), config)
+            if not self._state.exists():
+                raise RunFolderError(
+                    f"the run in {self.path} has no checkpoint.safetensors to resume from: start "
+                    "it again with --overwrite"
+                )
         elif self.holds_run and not self._overwrite:
             raise RunFolderError(
                 f"{self.path} already holds a run: continue it with --resume, replace it with "
@@ -108,7 +120,7 @@ class RunFolder:
             asked for, or the folder cannot be written.
         """
         self.check(trainer.config)
-        if not (self._resume and self._state.exists()):
+        if not self._resume:
             return None
         epoch = load_state(self._state, trainer)
         if epoch > trainer.config.epochs:
@@ -118,6 +130,12 @@ class RunFolder:
             )
         history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
         history.snapshots = Snapshots.from_arrays(load_tensors(self._latent)[0], epoch)
+        measured = [(row["epoch"], row["seed"]) for row in history.rows]
+        if measured != list(product(history.snapshots.epochs, trainer.config.seeds)):
+            raise RunFolderError(
+                f"{self._metrics} and {self._latent.name} do not hold the same epochs: start the "
+                "run again with --overwrite"
+            )
         self._write("resume", lambda: self._describe(trainer))
         self._write("resume", lambda: write_atomically(self._metrics, _csv(history.rows).encode()))
         self._begun = True
@@ -144,12 +162,36 @@ class RunFolder:
                 self._begun = True
             with open(self._metrics, "a", encoding="utf-8", newline="") as file:
                 file.write(_csv(new_rows, header=False))
+                file.flush()
+                os.fsync(file.fileno())  # on the disk before the checkpoint says so
             save_tensors(self._latent, history.snapshots.to_arrays())
             metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
             save_model(self._model, trainer, metadata)
             save_state(self._state, trainer, epoch)
 
         self._write(f"keep epoch {epoch}", write)
+
+    def draw(self) -> list[Path]:
+        """Draw the figures of the run from its files, and return those of the figures.
+
+        Raises
+        ------
+        RunFolderError
+            If a file of the run is missing or damaged, or the figures cannot be written.
+        """
+        try:
+            class_names = json.loads(self._dataset.read_text(encoding="utf-8"))["class_names"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{self._dataset} is missing or damaged ({error})") from error
+        rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
+        paths: list[Path] = []
+        self._write(
+            "draw its figures",
+            lambda: paths.extend(
+                save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
+            ),
+        )
+        return paths
 
     def _write(self, purpose: str, write: Callable[[], None]) -> None:
         try:
@@ -163,13 +205,16 @@ class RunFolder:
     def _clear(self) -> None:
         """Make the folder and remove an old run's files, its checkpoint first."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (*reversed(self._files), *self.plots.glob("*.png")):
+        plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
+        for file in (*reversed(self._files), *plots):
             file.unlink(missing_ok=True)
 
     def _describe(self, trainer: Trainer) -> None:
         write_atomically(self._config, dump_config(trainer.config).encode())
         environment = json.dumps(describe_environment(trainer.backend), indent=2)
         write_atomically(self._environment, environment.encode())
+        dataset = json.dumps(_describe_dataset(trainer.dataset), indent=2)
+        write_atomically(self._dataset, dataset.encode())
 
     def _check_settings(self, stored: TrainConfig, config: TrainConfig) -> None:
         """Raise RunFolderError unless a run with one configuration may go on with another."""
@@ -206,6 +251,23 @@ def read_metrics(path: Path) -> list[Row]:
         ]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunFolderError(f"{path} is missing or damaged ({error})") from error
+
+
+def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Return what a saved network needs to be shown new data, ready for JSON."""
+
+    def plain(array: Array | None) -> list[float] | None:
+        return None if array is None else array.tolist()
+
+    return {
+        "name": dataset.name,
+        "class_names": dataset.class_names,
+        "image_shape": dataset.image_shape,
+        "scale": dataset.scale,
+        "shift": dataset.shift,
+        "feature_mean": plain(dataset.feature_mean),
+        "feature_deviation": plain(dataset.feature_deviation),
+    }
 
 
 def _csv(rows: list[Row], header: bool = True) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from lpc_scratch import command_line
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.plots import save_run_plots
 from lpc_scratch.progress import make_progress, summary
 from lpc_scratch.run_folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
@@ -73,8 +72,7 @@ def _train(arguments: Sequence[str]) -> None:
     finally:
         if progress:
             progress.close()
-    snapshots = history.snapshots.to_arrays()
-    save_run_plots(history.rows, **snapshots, class_names=history.class_names, folder=run.plots)
+    run.draw()
     if not command.quiet:
         print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")
 

@@ -95,16 +95,28 @@ class Trainer:
                 f"step {step + 1} of {self.steps_per_epoch} of epoch {epoch + 1}",
                 epoch,
             )
-        # Squared gradients overflow before the loss does, and then Adam's steps are all zero.
+        # Squared gradients overflow before the loss, and then all of Adam's steps are zero.
         isfinite = self.backend.xp.isfinite
         if not all(isfinite(moment).all() for moment in self.optimizer.moments.values()):
-            raise self.divergence(f"the gradients overflowed in epoch {epoch + 1}", epoch)
+            raise self.divergence(
+                f"the gradients overflowed by the end of epoch {epoch + 1}", epoch
+            )
         return float(losses.mean())
 
     def step(self, rows: Array, learning_rate: float, gamma: float) -> Array:
-        """Take one optimiser step on the training samples `rows` (..., B).
+        """Take one optimiser step.
 
-        Returns the loss before the step, cross-entropy plus penalty, of shape (...).
+        Parameters
+        ----------
+        rows : integer array (..., B)
+            Positions of the minibatch's samples in the training set.
+        learning_rate, gamma : float
+            Step size and strength of the penalty.
+
+        Returns
+        -------
+        array (...)
+            Loss before the step, cross-entropy plus penalty, in the network's dtype.
         """
         ops, network = self.backend.ops, self.network
         scale, shift = self.dataset.scale, self.dataset.shift

@@ -59,6 +59,8 @@ def train(
         If the data or the device cannot be had.
     DivergenceError
         If the loss of a network becomes infinite or NaN.
+    RunFolderError
+        If a `run_folder.RunFolder` is the recorder and cannot be written or resumed.
 
     Warns
     -----

@@ -52,6 +52,8 @@ def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
         ({"epochs": -1}, "epochs must be at least 0"),
         ({"seeds": []}, "seeds must be one or more"),
         ({"seeds": [-1]}, "seeds must be one or more"),
+        ({"seeds": [1, 2, 1]}, "seeds must differ"),
+        ({"gamma": 10, "gamma_schedule": "geometric", "gamma_max": 1}, "at most gamma_max"),
         ({"dataset": 5}, "dataset cannot be 5, a int"),
     ],
 )

@@ -79,8 +79,9 @@ def test_rows_after_the_last_checkpoint_are_measured_again(path):
     run(path, SMALL, resume=True)
     state.write_bytes(checkpoint)  # as if killed between the rows and the checkpoint of epoch 6
     metrics.write_text(metrics.read_text() + "6,0,0,10.0,0.0")  # with a torn line
-    run(path, SMALL, resume=True)
+    history = run(path, SMALL, resume=True)
     assert [row["epoch"] for row in read_metrics(metrics)] == [0, 2, 4, 6]
+    assert history.snapshots.epochs == [0, 2, 4, 6]
 
 
 def test_folder_that_holds_a_run_is_refused_unless_resumed_or_overwritten(path):
@@ -94,7 +95,7 @@ def test_overwriting_leaves_nothing_of_the_old_run(path):
     run(path, SMALL)
     shorter = dataclasses.replace(SMALL, epochs=2)
     (path / "plots").mkdir()
-    (path / "plots" / "old.png").touch()
+    (path / "plots" / "overview.png").touch()
     train(shorter, recorder=RunFolder(path, overwrite=True))
     assert [row["epoch"] for row in read_metrics(path / "metrics.csv")] == [0, 2]
     assert load_config(path / "config.yaml", TrainConfig) == shorter
@@ -112,7 +113,7 @@ def test_single_file_of_a_run_is_not_overwritten_unasked(path, name):
 
 def test_run_that_diverges_before_anything_is_measured_leaves_no_folder(path):
     with pytest.raises(DivergenceError):
-        run(path, dataclasses.replace(SMALL, gamma=1e39))
+        run(path, dataclasses.replace(SMALL, gamma=1.797e308))
     assert not path.exists()
 
 
@@ -134,6 +135,32 @@ def test_cosine_run_is_not_resumed_with_other_epochs(path):
     run(path, cosine)
     with pytest.raises(RunFolderError, match="its cosine schedule depends on them"):
         RunFolder(path, resume=True).check(dataclasses.replace(cosine, epochs=4))
+
+
+def test_run_that_has_lost_its_checkpoint_is_left_alone(path):
+    run(path, SMALL)
+    (path / "checkpoint.safetensors").unlink()
+    model = (path / "model.safetensors").read_bytes()
+    with pytest.raises(RunFolderError, match=r"has no checkpoint\.safetensors to resume from"):
+        run(path, SMALL, resume=True)
+    assert (path / "model.safetensors").read_bytes() == model
+
+
+def test_run_that_has_lost_rows_is_not_resumed(path):
+    run(path, dataclasses.replace(SMALL, epochs=4))
+    metrics = path / "metrics.csv"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:-1]))
+    with pytest.raises(RunFolderError, match="do not hold the same epochs"):
+        run(path, SMALL, resume=True)
+
+
+def test_figures_are_drawn_from_the_folder_alone(path):
+    run(path, dataclasses.replace(SMALL, epochs=2))
+    assert sorted(RunFolder(path).draw()) == sorted((path / "plots").iterdir())
+    (path / "dataset.json").write_text("[]")
+    with pytest.raises(RunFolderError, match=r"dataset\.json is missing or damaged"):
+        RunFolder(path).draw()
 
 
 def test_run_is_not_resumed_to_fewer_epochs_than_it_has(path):

@@ -1,5 +1,6 @@
 """`python -m lpc_scratch.train` as its users meet it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ REPOSITORY = Path(__file__).parents[1]
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder, and draw no figures: they have their own tests."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lpc_scratch.train.save_run_plots", lambda *_, **__: [])
+    monkeypatch.setattr("lpc_scratch.run_folder.save_run_plots", lambda *_, **__: [])
 
 
 def files(folder):
@@ -141,15 +142,10 @@ def test_bad_flag_is_named_and_ends_with_exit_code_2(tmp_path, capsys, arguments
     assert files(tmp_path) == []
 
 
+@pytest.mark.usefixtures("fresh_backends")
 def test_gpu_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch):
-    from lpc_scratch.backend import get_backend
-
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    monkeypatch.delitem(sys.modules, "lpc_scratch.backend.cupy_ops", raising=False)
-    monkeypatch.delattr("lpc_scratch.backend.cupy_ops", raising=False)
-    get_backend.cache_clear()
+    monkeypatch.setitem(sys.modules, "cupy", None)  # makes the import fail
     assert main([*QUICK, "--device", "gpu"]) == 2
-    get_backend.cache_clear()
     assert "device gpu needs CuPy" in capsys.readouterr().err
     assert files(tmp_path) == []
 
@@ -173,6 +169,9 @@ def test_users_own_arrays_train(tmp_path, rng):
     x, y = rng.normal(size=(90, 5)), np.arange(90) % 3
     np.savez("mine.npz", x_train=x + y[:, None], y_train=y, x_test=x, y_test=y)
     assert main(["--dataset", "mine.npz", "--epochs", "1", "--gamma", "0", "--output", "run"]) == 0
+    description = json.loads((tmp_path / "run" / "dataset.json").read_text())
+    assert description["class_names"] == ["0", "1", "2"]
+    assert description["feature_mean"] == pytest.approx((x + y[:, None]).mean(axis=0))
     tensors, _ = load_tensors(tmp_path / "run" / "model.safetensors")
     assert tensors["hidden.0.W"].shape == (5, 256)
     assert tensors["classifier.W"].shape == (16, 3)

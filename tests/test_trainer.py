@@ -48,10 +48,27 @@ def test_epoch_visits_every_sample_once_but_for_a_partial_batch(digits, monkeypa
     visited = []
     monkeypatch.setattr(trainer, "step", lambda rows, *_: visited.append(rows.copy()) or 0.0)
     trainer.run_epoch(0)
-    rows = np.concatenate(visited, axis=-1)
+    trainer.run_epoch(1)
+    rows, later = np.split(np.concatenate(visited, axis=-1), 2, axis=-1)
     assert rows.shape == (2, 1400)  # 14 batches of 100; 37 samples are left out
     assert all(len(np.unique(member)) == 1400 for member in rows)
     assert not np.array_equal(rows[0], rows[1])
+    assert not np.array_equal(rows, later)
+
+
+def test_steps_follow_the_schedules(digits, monkeypatch):
+    config = dataclasses.replace(
+        SMALL,
+        learning_rate_schedule="step",
+        learning_rate_every=1,
+        gamma_schedule="geometric",
+        gamma_every=1,
+    )
+    trainer, steps = Trainer(config, digits), []
+    monkeypatch.setattr(trainer, "step", lambda _, *settings: steps.append(settings) or 0.0)
+    trainer.run_epoch(0)
+    trainer.run_epoch(1)
+    assert steps == [(5e-4, 10.0)] * 14 + [(2.5e-4, 20.0)] * 14
 
 
 def test_batch_size_above_the_training_set_means_one_full_batch(digits):
@@ -83,7 +100,7 @@ def test_divergence_names_seed_step_epoch_and_the_way_out(digits):
 
 def test_gradients_that_overflow_are_divergence(digits):
     trainer = Trainer(dataclasses.replace(SMALL, gamma=1e30), digits)
-    with pytest.raises(DivergenceError, match="gradients overflowed in epoch 1; lower gamma"):
+    with pytest.raises(DivergenceError, match="gradients overflowed by the end of epoch 1; lower"):
         trainer.run_epoch(0)
 
 
@@ -92,8 +109,8 @@ def test_gradients_that_overflow_are_divergence(digits):
 @pytest.mark.parametrize(
     ("optimizer", "oracle", "settings"),
     [
-        ("sgd", "SGD", {"momentum": 0.9, "weight_decay": 1e-3}),
-        ("adam", "Adam", {"weight_decay": 0.0}),
+        ("sgd", "SGD", {"momentum": 0.5, "weight_decay": 1e-3}),
+        ("adam", "Adam", {"betas": (0.8, 0.99), "eps": 1e-6, "weight_decay": 0.0}),
         ("adamw", "AdamW", {"weight_decay": 0.1}),
     ],
 )
@@ -109,6 +126,10 @@ def test_fifty_full_batch_steps_on_digits_equal_autograd(
         optimizer=optimizer,
         learning_rate=0.01,
         weight_decay=settings["weight_decay"],
+        momentum=settings.get("momentum", 0.9),
+        beta1=settings.get("betas", (0.9, 0.999))[0],
+        beta2=settings.get("betas", (0.9, 0.999))[1],
+        epsilon=settings.get("eps", 1e-8),
         batch_size=len(digits.x_train),
         dtype="float64",
     )
@@ -139,6 +160,7 @@ def test_fifty_full_batch_steps_on_digits_equal_autograd(
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("backend", ["gpu"], indirect=True)
 def test_gpu_trains_like_the_cpu(digits, backend):
     """The same seed starts from the same bits; float64 keeps the two together."""
     config = dataclasses.replace(SMALL, dtype="float64", dropout=0.2, seeds=(0, 1))

@@ -7,7 +7,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.history import COLUMNS, EDGES, Snapshots
 from lpc_scratch.inference import latent_and_logits
-from lpc_scratch.metrics import within_class_variability
+from lpc_scratch.metrics import measure
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import load_configured_dataset, train
 
@@ -34,17 +34,32 @@ def test_history_has_a_row_for_every_measured_epoch_and_member(history):
     assert history.column("epoch", member=1).tolist() == [0, 2, 4, 5]
 
 
-def test_rows_describe_the_network_on_the_whole_training_set(history):
+def test_rows_describe_each_network_on_the_whole_training_set(history):
     dataset, row = load_configured_dataset(SMALL), history.rows[-1]
-    latent, logits = latent_and_logits(
-        history.network, dataset.x_train, dataset.scale, dataset.shift
+    latent, logits = (
+        outputs[1]
+        for outputs in latent_and_logits(
+            history.network, dataset.x_train, dataset.scale, dataset.shift
+        )
     )
-    nc1 = within_class_variability(latent[1], dataset.y_train)
-    accuracy = np.mean(logits[1].argmax(-1) == dataset.y_train)
-    assert row["nc1"] == pytest.approx(nc1, rel=1e-9)
-    assert row["train_accuracy"] == accuracy > 0.9
-    assert row["loss"] == pytest.approx(row["cross_entropy"] + row["penalty"], rel=1e-6)
-    assert row["penalty"] == pytest.approx(10 * np.exp(np.mean(latent[1] ** 2)), rel=1e-5)
+    predictions = logits.argmax(-1)
+    measured = measure(
+        latent,
+        dataset.y_train,
+        predictions=predictions,
+        classifier_weight=history.network.classifier.W[1],
+    )
+    assert {name: row[name] for name in measured} == pytest.approx(measured, nan_ok=True)
+    assert row["train_accuracy"] == np.mean(predictions == dataset.y_train) > 0.9
+    assert row["loss"] == row["cross_entropy"] + row["penalty"]
+    assert row["penalty"] == pytest.approx(10 * np.exp(np.mean(np.square(latent, dtype="f8"))))
+
+
+def test_rows_hold_the_settings_of_the_epoch_that_led_to_them():
+    config = dataclasses.replace(
+        SMALL, gamma=0.1, gamma_schedule="geometric", gamma_every=1, evaluate_every=1, epochs=3
+    )
+    assert train(config).column("gamma").tolist() == [0.1, 0.1, 0.2, 0.4]
 
 
 def test_measuring_more_often_does_not_change_the_training(history):
@@ -58,7 +73,19 @@ def test_snapshots_hold_histograms_and_class_means(history):
     assert arrays["counts"].shape == (4, 2, len(EDGES) - 1)
     assert (arrays["counts"].sum(-1) == 2000 * 4).all()
     assert arrays["class_means"].shape == (4, 2, 4, 4)
+    centres = (EDGES[1:] + EDGES[:-1]) / 2
+    variance = arrays["counts"] @ centres**2 / arrays["counts"].sum(-1)
+    assert variance == pytest.approx(1, abs=0.05)  # every coordinate is standardised
     assert Snapshots.from_arrays(arrays, last_epoch=4).epochs == [0, 2, 4]
+
+
+def test_default_run_ends_in_a_binary_code_for_every_digit():
+    last = train(TrainConfig()).rows[-1]
+    assert last["nc1"] < 0.005
+    assert last["same_code"] >= 0.97
+    assert last["distinct_codes"] == 10
+    assert last["peak_distance"] >= 9
+    assert last["test_accuracy"] >= 0.975
 
 
 def test_only_the_penalty_collapses_the_classes():

@@ -87,10 +87,11 @@ def _gpu_backend() -> Backend:
         ) from error
     try:
         description = cupy_ops.describe_device()
-    except RuntimeError as error:  # CUDARuntimeError: no driver, or no device
+    except Exception as error:  # no driver, no device, no compiler, no cuBLAS: each its own kind
+        reason = " ".join(str(error).split())
         raise DeviceError(
             "device gpu needs an NVIDIA GPU, and CuPy finds none that it can use "
-            f"({error}): check that nvidia-smi lists one, or use the device cpu"
+            f"({reason}): check that nvidia-smi lists one, or use the device cpu"
         ) from error
     return Backend(
         "gpu",

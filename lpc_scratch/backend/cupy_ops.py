@@ -16,9 +16,15 @@ xp = cupy
 
 
 def describe_device() -> str:
-    """Return the current GPU's name and CuPy's version; raise RuntimeError if none is usable."""
+    """Return the current GPU's name and CuPy's version, having used it.
+
+    Raises whatever CuPy raises where no GPU is there, or where kernels cannot be compiled or
+    cuBLAS cannot be loaded.
+    """
     if cupy.cuda.runtime.getDeviceCount() == 0:
         raise RuntimeError("no CUDA device")
+    ones = cupy.ones((2, 2), np.float32)
+    float((ones @ ones).sum())
     device = cupy.cuda.Device()
     name = cupy.cuda.runtime.getDeviceProperties(device.id)["name"].decode()
     return f"{name}, CuPy {cupy.__version__}"

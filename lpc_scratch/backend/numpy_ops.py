@@ -84,7 +84,7 @@ def dropout_mask(generators: Sequence[np.random.Generator], rate: float, out: Ar
     The share is rounded down to a multiple of 1/65536: 16 random bits decide for an element.
     """
     dropped = int(rate * 65_536)
-    masks = out.reshape(len(generators), -1)
+    masks = _flat(out).reshape(len(generators), -1)
     for generator, mask in zip(generators, masks, strict=True):
         words = generator.bit_generator.random_raw(-(-mask.size // 4))  # 4 draws of 16 bits each
         np.greater_equal(words.view(np.uint16)[: mask.size], dropped, out=mask)
@@ -121,18 +121,20 @@ def softmax_cross_entropy(
 ) -> tuple[Array, Array]:
     """Mean over the batch of -log softmax(logits)[label], and its gradient.
 
-    logits (..., B, K), labels (..., B); loss (...), gradient (softmax - onehot) / B.
+    logits (..., B, K), labels (..., B) or (B,) for all; loss (...), gradient
+    (softmax - onehot) / B. Raises ValueError if `out` is not C-contiguous.
     """
     *_, B, K = logits.shape
+    labels = np.broadcast_to(labels, logits.shape[:-1])
     p = np.empty(logits.shape, logits.dtype) if out is None else out
     true_class = np.arange(labels.size) * K + labels.reshape(-1)  # positions in the flat array
     np.subtract(logits, logits.max(axis=-1, keepdims=True), out=p)
-    true_logits = p.reshape(-1)[true_class].reshape(labels.shape)
+    true_logits = _flat(p)[true_class].reshape(labels.shape)
     np.exp(p, out=p)
     total = p.sum(axis=-1, keepdims=True)
     loss = (np.log(total[..., 0]) - true_logits).mean(axis=-1)  # log-sum-exp minus true logit
     p /= total
-    p.reshape(-1)[true_class] -= 1
+    _flat(p)[true_class] -= 1
     p /= B
     return loss, p
 
@@ -244,6 +246,13 @@ def adam_step(
         np.divide(m, t, out=t)
         t *= learning_rate / correction1
         p -= t
+
+
+def _flat(array: Array) -> Array:
+    """Return the elements as a 1-D view; of other than C-contiguous arrays there is none."""
+    if not array.flags.c_contiguous:
+        raise ValueError("out must be C-contiguous")
+    return array.reshape(-1)
 
 
 def _slope(z: Array) -> float:

@@ -24,7 +24,7 @@ from lpc_scratch.metrics.collapse import (
     self_duality,
 )
 
-MAX_MIXTURES = 64
+MAX_MIXTURES = 128
 """Most coordinates whose mixtures are fitted: a hidden layer's hundreds would take seconds."""
 
 

@@ -18,7 +18,7 @@ from lpc_scratch.backend import Array, backend_of
 from lpc_scratch.nn.layers import Layer
 
 EPSILON = 1e-6
-"""Half the distance of a central difference, relative to the size of x."""
+"""Half the distance of a central difference; times the largest |x| where that is above 1."""
 
 
 class GradientError(AssertionError):
@@ -95,7 +95,7 @@ def compare_gradient(
         If x is not float64, or the gradient has another shape than x.
     """
     if x.dtype != np.float64:
-        raise ValueError(f"the gradient check needs float64, and x is {x.dtype}")
+        raise ValueError(f"{name}: the gradient check needs float64, not {x.dtype}")
     if gradient.shape != x.shape:
         raise ValueError(f"{name} has shape {gradient.shape} and x has shape {x.shape}")
     backend = backend_of(x)
@@ -104,10 +104,11 @@ def compare_gradient(
     rng = np.random.default_rng(seed)
 
     def value(step: float, v: Array) -> float:
-        x[...] = original + backend.to_device(step * v)
-        result = backend.to_host(backend.xp.sum(upstream * function(x)))
-        x[...] = original
-        return float(result)
+        try:
+            x[...] = original + backend.to_device(step * v)
+            return float(backend.xp.sum(upstream * function(x)))
+        finally:
+            x[...] = original
 
     def compare(v: Array, direction: str) -> Comparison:
         epsilon = EPSILON * max(1.0, float(np.abs(backend.to_host(original)).max()))
@@ -116,6 +117,8 @@ def compare_gradient(
         typical = float(np.sqrt(np.mean(gradient**2)))
         scale = max(abs(analytic), abs(numeric), typical)
         error = abs(analytic - numeric) / scale if scale else 0.0
+        if not (np.isfinite(analytic) and np.isfinite(numeric)):
+            error = np.inf
         return Comparison(name, direction, analytic, numeric, error)
 
     comparisons = []

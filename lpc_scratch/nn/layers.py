@@ -59,7 +59,7 @@ class Linear(Layer):
 
     Shapes: x (..., B, I), W (..., I, O), b (..., 1, O), y (..., B, O). The parameters start
     at zero; see `lpc_scratch.nn.initializers`. A leading axis of W makes a stack of maps,
-    to which x may be common: (B, I).
+    to which x may be common: (B, I); `backward` then returns (E, B, I), one gradient a map.
 
     Parameters
     ----------

@@ -38,10 +38,10 @@ def softmax_cross_entropy(
     ----------
     logits : array (..., B, K)
         Scores s before the softmax.
-    labels : integer array (..., B)
-        True classes in 0..K-1; not checked here.
+    labels : integer array (..., B) or (B,)
+        True classes in 0..K-1, not checked here; (B,) is common to all members.
     out : array (..., B, K), optional
-        Where the gradient is written.
+        Where the gradient is written; C-contiguous.
 
     Returns
     -------

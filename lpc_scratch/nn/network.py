@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from lpc_scratch.backend import Array, Backend, get_backend
-from lpc_scratch.nn.initializers import initialize
+from lpc_scratch.nn.initializers import INITIALIZERS, initialize
 from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Layer, Linear, ReLU
 from lpc_scratch.seeding import generator
 
@@ -65,7 +65,8 @@ class Network:
     Raises
     ------
     ValueError
-        For an unknown architecture, or `none` without a hidden layer.
+        For an unknown architecture, activation or initialization, or `none` without a hidden
+        layer.
     """
 
     def __init__(
@@ -88,6 +89,10 @@ class Network:
             raise ValueError("architecture none needs at least one hidden layer")
         self.architecture = architecture
         self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"unknown activation {activation!r}")
+        if initialization not in INITIALIZERS:
+            raise ValueError(f"unknown initialization {initialization!r}")
         self.backend = backend or get_backend("cpu")
         self.dtype = np.dtype(dtype)
         self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
@@ -112,8 +117,9 @@ class Network:
         self.layers: list[Layer] = [*self.hidden_layers, *self.latent_layers, self.classifier]
 
         generators = [generator(seed, "weights") for seed in self.seeds]
-        for layer in self._linear_layers().values():
-            initialize(layer, initialization, generators)
+        for layer in self.layers:
+            if isinstance(layer, Linear):
+                initialize(layer, initialization, generators)
         self._flatten()
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -177,21 +183,20 @@ class Network:
         """Return `hidden.0.W`, `hidden.0.b`, …, `latent.W`, …, `classifier.b`, as views."""
         return {
             f"{prefix}.{name}": getattr(layer, name)
-            for prefix, layer in self._linear_layers().items()
+            for prefix, layer in self._parametrized_layers().items()
             for name in layer.parameter_names
         }
 
-    def _linear_layers(self) -> dict[str, Linear]:
-        named = {}
-        for group, layers in (("hidden", self.hidden_layers), ("latent", self.latent_layers)):
-            linear = [layer for layer in layers if isinstance(layer, Linear)]
-            for index, layer in enumerate(linear):
-                named[f"hidden.{index}" if group == "hidden" else "latent"] = layer
+    def _parametrized_layers(self) -> dict[str, Layer]:
+        hidden = [layer for layer in self.hidden_layers if layer.parameter_names]
+        named = {f"hidden.{index}": layer for index, layer in enumerate(hidden)}
+        if self.latent_layers:
+            named["latent"] = self.latent_layers[0]
         return named | {"classifier": self.classifier}
 
     def _flatten(self) -> None:
         """Move all parameters into one vector and their gradients into another."""
-        layers = self._linear_layers().values()
+        layers = self._parametrized_layers().values()
         slots = [(layer, name) for layer in layers for name in layer.parameter_names]
         size = sum(getattr(layer, name).size for layer, name in slots)
         self.parameters: Array = self.backend.xp.empty(size, self.dtype)

@@ -8,16 +8,6 @@ from lpc_scratch.backend import backend_of, get_backend
 from lpc_scratch.errors import DeviceError
 
 
-@pytest.fixture
-def fresh_backends(monkeypatch):
-    """Forget the backends, and the CuPy module, that other tests have made."""
-    monkeypatch.delitem(sys.modules, "lpc_scratch.backend.cupy_ops", raising=False)
-    monkeypatch.delattr("lpc_scratch.backend.cupy_ops", raising=False)
-    get_backend.cache_clear()
-    yield
-    get_backend.cache_clear()
-
-
 def test_cpu_backend_is_numpy_and_copies_nothing(rng):
     backend, x = get_backend("cpu"), rng.normal(size=3)
     assert backend.xp is np
@@ -31,14 +21,16 @@ def test_unknown_device_is_refused_by_name():
         get_backend("tpu")
 
 
-def test_gpu_without_cupy_says_how_to_install_it(monkeypatch, fresh_backends):
+@pytest.mark.usefixtures("fresh_backends")
+def test_gpu_without_cupy_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", None)  # makes the import fail
     with pytest.raises(DeviceError, match=r"needs CuPy.*pip install -r requirements-gpu.txt"):
         get_backend("gpu")
 
 
+@pytest.mark.usefixtures("fresh_backends")
 @pytest.mark.parametrize("answer", [0, RuntimeError("cudaErrorInsufficientDriver")])
-def test_cupy_without_a_gpu_says_so(monkeypatch, fresh_backends, answer):
+def test_cupy_without_a_gpu_says_so(monkeypatch, answer):
     def count():
         if isinstance(answer, Exception):
             raise answer

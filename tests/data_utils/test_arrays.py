@@ -56,6 +56,8 @@ def test_small_variation_about_a_large_mean_is_not_rounded_away(tmp_path: Path) 
     data = load(tmp_path, x_train=times, x_test=times[:3])
     expected = (times - times.mean(axis=0)) / times.std(axis=0)
     np.testing.assert_allclose(data.x_train, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.feature_mean, times.mean(axis=0))
+    np.testing.assert_allclose(data.feature_deviation, times.std(axis=0))
     np.testing.assert_array_equal(data.x_test, data.x_train[:3])
 
 

@@ -44,9 +44,23 @@ def test_report_shows_direction_both_numbers_and_the_relative_error(x):
     assert "relative error 0.5" in report
 
 
-def test_nan_gradient_is_rejected(x):
-    with pytest.raises(GradientError):
-        assert_gradient(cube, x, np.full_like(x, np.nan))
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_rejected(x, bad):
+    with np.errstate(invalid="ignore"), pytest.raises(GradientError):
+        assert_gradient(cube, x, np.full_like(x, bad))
+    with np.errstate(invalid="ignore"), pytest.raises(GradientError):
+        assert_gradient(lambda x: bad * x.sum(), x, np.zeros_like(x))
+
+
+def test_x_is_restored_when_the_function_fails(x):
+    before = x.copy()
+
+    def fail(x):
+        raise RuntimeError("no value")
+
+    with pytest.raises(RuntimeError, match="no value"):
+        assert_gradient(fail, x, x)
+    assert np.array_equal(x, before)
 
 
 class WrongBias(Linear):
@@ -71,7 +85,7 @@ def test_layer_with_a_wrong_gradient_is_rejected_and_named(x, rng):
 
 
 def test_float32_and_mismatched_shapes_are_refused(x):
-    with pytest.raises(ValueError, match="needs float64, and x is float32"):
+    with pytest.raises(ValueError, match="gradient: the gradient check needs float64, not float32"):
         assert_gradient(cube, x.astype(np.float32), x)
     with pytest.raises(ValueError, match=r"shape \(3,\) and x has shape \(4, 3\)"):
         assert_gradient(cube, x, x[0])

@@ -96,3 +96,19 @@ def test_values_and_gradients_keep_float32_and_the_buffer_given(function, rng):
     assert value.dtype == gradient.dtype == np.float32
     assert value.shape == (2,)
     assert np.array_equal(z, before)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_labels_may_be_common_to_all_members(name, rng):
+    logits, labels = rng.normal(size=(3, 6, 4)), rng.integers(4, size=6)
+    loss, dlogits = LOSSES[name](logits, labels)
+    for member in range(3):
+        alone = LOSSES[name](logits[member], labels)
+        assert loss[member] == alone[0]
+        assert np.array_equal(dlogits[member], alone[1])
+
+
+def test_gradient_is_not_written_to_an_array_that_cannot_hold_it_flat(rng):
+    logits, labels = rng.normal(size=(6, 4)), rng.integers(4, size=6)
+    with pytest.raises(ValueError, match="out must be C-contiguous"):
+        softmax_cross_entropy(logits, labels, out=np.empty((4, 6)).T)
