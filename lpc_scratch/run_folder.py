@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
@@ -136,8 +137,9 @@ class RunFolder:
                 f"{self._metrics} and {self._latent.name} do not hold the same epochs: start the "
                 "run again with --overwrite"
             )
-        self._write("resume", lambda: self._describe(trainer))
-        self._write("resume", lambda: write_atomically(self._metrics, _csv(history.rows).encode()))
+        with self._writing("resume"):
+            self._describe(trainer)
+            write_atomically(self._metrics, _csv(history.rows).encode())
         self._begun = True
         return epoch
 
@@ -153,8 +155,7 @@ class RunFolder:
             If the folder cannot be written.
         """
         epoch = history.snapshots.epochs[-1]
-
-        def write() -> None:
+        with self._writing(f"keep epoch {epoch}"):
             if not self._begun:
                 self._clear()
                 self._describe(trainer)
@@ -169,8 +170,6 @@ class RunFolder:
             save_model(self._model, trainer, metadata)
             save_state(self._state, trainer, epoch)
 
-        self._write(f"keep epoch {epoch}", write)
-
     def draw(self) -> list[Path]:
         """Draw the figures of the run from its files, and return those of the figures.
 
@@ -184,18 +183,14 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(f"{self._dataset} is missing or damaged ({error})") from error
         rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
-        paths: list[Path] = []
-        self._write(
-            "draw its figures",
-            lambda: paths.extend(
-                save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
-            ),
-        )
-        return paths
+        with self._writing("draw its figures"):
+            return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
 
-    def _write(self, purpose: str, write: Callable[[], None]) -> None:
+    @contextmanager
+    def _writing(self, purpose: str) -> Iterator[None]:
+        """Turn the operating system's refusal into a sentence."""
         try:
-            write()
+            yield
         except OSError as error:
             raise RunFolderError(
                 f"{self.path} cannot be written to {purpose} ({error}): make room or name another "
@@ -206,7 +201,7 @@ class RunFolder:
         """Make the folder and remove an old run's files, its checkpoint first."""
         self.path.mkdir(parents=True, exist_ok=True)
         plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
-        for file in (*reversed(self._files), *plots):
+        for file in (*reversed(self._files), *plots, *self.path.glob("*.partial")):
             file.unlink(missing_ok=True)
 
     def _describe(self, trainer: Trainer) -> None:
