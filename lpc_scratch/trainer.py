@@ -46,15 +46,15 @@ class Trainer:
         self.network = Network(
             dataset.num_features,
             dataset.num_classes,
-            config.architecture,
-            config.hidden,
-            config.latent_dim,
-            config.activation,
-            config.dropout,
-            config.initialization,
-            config.seeds if len(config.seeds) > 1 else config.seeds[0],
-            config.dtype,
-            self.backend,
+            architecture=config.architecture,
+            hidden=config.hidden,
+            latent_dim=config.latent_dim,
+            activation=config.activation,
+            dropout=config.dropout,
+            initialization=config.initialization,
+            seeds=config.seeds if len(config.seeds) > 1 else config.seeds[0],
+            dtype=config.dtype,
+            backend=self.backend,
         )
         self.optimizer = _make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
@@ -135,11 +135,12 @@ class Trainer:
 
     def divergence(self, what: str, epoch: int) -> DivergenceError:
         """Return the error that says what diverged in an epoch, from 0, and what to do."""
-        advice = f"lower the learning rate ({self.config.learning_rate_at(epoch):g})"
+        causes = [f"the learning rate ({self.config.learning_rate_at(epoch):g})"]
         if self.penalty:
-            advice = f"lower gamma ({self.config.gamma_at(epoch):g}) or {advice[6:]}"
+            causes.insert(0, f"gamma ({self.config.gamma_at(epoch):g})")
         return DivergenceError(
-            f"training diverged: {what}; {advice}, and go on from what was saved before"
+            f"training diverged: {what}; lower {' or '.join(causes)} "
+            "(what was saved before is kept)"
         )
 
     def _shuffle(self, epoch: int) -> Array:

@@ -87,12 +87,12 @@ class Network:
             raise ValueError(f"unknown architecture {architecture!r}")
         if architecture == "none" and not hidden:
             raise ValueError("architecture none needs at least one hidden layer")
-        self.architecture = architecture
-        self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
         if activation not in ACTIVATIONS:
             raise ValueError(f"unknown activation {activation!r}")
         if initialization not in INITIALIZERS:
             raise ValueError(f"unknown initialization {initialization!r}")
+        self.architecture = architecture
+        self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
         self.backend = backend or get_backend("cpu")
         self.dtype = np.dtype(dtype)
         self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
