@@ -6,6 +6,7 @@ import pytest
 from data_utils import load_dataset
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
+from lpc_scratch.measuring import measure_networks
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.trainer import Trainer
 
@@ -162,9 +163,30 @@ def test_fifty_full_batch_steps_on_digits_equal_autograd(
 @pytest.mark.gpu
 @pytest.mark.parametrize("backend", ["gpu"], indirect=True)
 def test_gpu_trains_like_the_cpu(digits, backend):
-    """The same seed starts from the same bits; float64 keeps the two together."""
-    config = dataclasses.replace(SMALL, dtype="float64", dropout=0.2, seeds=(0, 1))
-    cpu = trained(config, digits, epochs=2)
-    device = trained(dataclasses.replace(config, device=backend.name), digits, epochs=2)
+    assert_device_trains_like_the_cpu(digits, backend, optimizer="adam")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd", "activation": "silu", "loss": "double-softmax"},
+        {"optimizer": "adam", "activation": "tanh", "penalty": "exp-sample"},
+        {"optimizer": "adamw", "weight_decay": 0.1, "penalty": "exp-coordinate"},
+        {"architecture": "none", "seeds": (3,)},
+    ],
+    ids=str,
+)
+def test_a_device_that_refuses_host_arrays_trains_like_the_cpu(digits, cupy_stand_in, settings):
+    assert_device_trains_like_the_cpu(digits, cupy_stand_in, **settings)
+
+
+def assert_device_trains_like_the_cpu(digits, backend, **settings):
+    """The same seeds start from the same bits; float64 keeps the two together."""
+    defaults = {"dtype": "float64", "dropout": 0.2, "seeds": (0, 1)}
+    cpu = trained(dataclasses.replace(SMALL, **defaults | settings), digits, epochs=2)
+    config = dataclasses.replace(cpu.config, device="gpu")
+    device = trained(config, digits, epochs=2)
     difference = backend.to_host(device.network.parameters) - cpu.network.parameters
     assert np.abs(difference).max() < 1e-9
+    (row, *_), _ = measure_networks(device, 2)
+    assert row["nc1"] == pytest.approx(measure_networks(cpu, 2)[0][0]["nc1"], rel=1e-6)

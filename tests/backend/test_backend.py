@@ -43,6 +43,16 @@ def test_cupy_without_a_gpu_says_so(monkeypatch, answer):
         get_backend("gpu")
 
 
+def test_stand_in_for_cupy_is_as_strict_as_cupy(cupy_stand_in):
+    device, host = cupy_stand_in.xp.ones(2), np.ones(2)
+    assert backend_of(device) is cupy_stand_in
+    for mix in (lambda: device + host, lambda: host * device, lambda: np.add(device, 1, out=host)):
+        with pytest.raises(TypeError, match="a host array meets a device array"):
+            mix()
+    with pytest.raises(TypeError, match="a host array meets a device array"):
+        device[...] = host
+
+
 def test_arrays_travel_to_the_device_and_back(backend, rng):
     x = rng.normal(size=(2, 3)).astype(np.float32)
     on_device = backend.to_device(x)
