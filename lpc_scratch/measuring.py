@@ -22,7 +22,7 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     -------
     rows : list of dict
         One row for each member, by the names of `history.COLUMNS`.
-    latents : array (E, N, D)
+    latents : float64 array (E, N, D)
         Latent activations of the training set, on the host.
 
     Raises
@@ -42,13 +42,14 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         scale, shift = dataset.scale, dataset.shift
         latent, logits = latent_and_logits(network, trainer.x_train, scale, shift)
         _, test_logits = latent_and_logits(network, trainer.x_test, scale, shift)
-        latents = per_member(latent, 2)
-        # In float64: the equal squares of a collapsed latent add up with a systematic rounding.
+        # Once for all that follows; in float32 the equal squares of a collapsed latent add up with
+        # a systematic rounding.
+        latents = per_member(latent, 2).astype(np.float64)
         labels = np.broadcast_to(dataset.y_train, (members, len(dataset.y_train)))
         cross_entropy, _ = trainer.loss(per_member(logits, 2).astype(np.float64), labels)
         penalty = np.zeros(members)
         if trainer.penalty:
-            penalty, _ = trainer.penalty(latents.astype(np.float64), gamma)
+            penalty, _ = trainer.penalty(latents, gamma)
     loss = cross_entropy + penalty
     if not np.isfinite(loss).all():
         member = int(np.argmin(np.isfinite(loss)))

@@ -1,7 +1,5 @@
 """The folder of a run: configuration, metrics, model, and the state to resume from."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -24,7 +22,8 @@ from lpc_scratch.checkpoint import (
 from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import RunFolderError
-from lpc_scratch.history import COLUMNS, History, Row, Snapshots
+from lpc_scratch.history import History, Row, Snapshots
+from lpc_scratch.metrics_file import format_metrics, read_metrics
 from lpc_scratch.plots import RUN_PLOTS, save_run_plots
 from lpc_scratch.trainer import Trainer
 
@@ -139,7 +138,7 @@ class RunFolder:
             )
         with self._writing("resume"):
             self._describe(trainer)
-            write_atomically(self._metrics, _csv(history.rows).encode())
+            write_atomically(self._metrics, format_metrics(history.rows).encode())
         self._begun = True
         return epoch
 
@@ -159,10 +158,10 @@ class RunFolder:
             if not self._begun:
                 self._clear()
                 self._describe(trainer)
-                write_atomically(self._metrics, _csv([]).encode())
+                write_atomically(self._metrics, format_metrics([]).encode())
                 self._begun = True
             with open(self._metrics, "a", encoding="utf-8", newline="") as file:
-                file.write(_csv(new_rows, header=False))
+                file.write(format_metrics(new_rows, header=False))
                 file.flush()
                 os.fsync(file.fileno())  # on the disk before the checkpoint says so
             save_tensors(self._latent, history.snapshots.to_arrays())
@@ -227,27 +226,6 @@ class RunFolder:
             )
 
 
-def read_metrics(path: Path) -> list[Row]:
-    """Read `metrics.csv` back as the rows that were written.
-
-    A last line without its end, the trace of a crash, is left out.
-
-    Raises
-    ------
-    RunFolderError
-        If the file is missing or not such a table.
-    """
-    whole = ("epoch", "member", "seed")
-    try:
-        text = path.read_text(encoding="utf-8")
-        return [
-            {name: int(row[name]) if name in whole else float(row[name]) for name in COLUMNS}
-            for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
-        ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path} is missing or damaged ({error})") from error
-
-
 def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Return what a saved network needs to be shown new data, ready for JSON."""
 
@@ -263,12 +241,3 @@ def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "feature_mean": plain(dataset.feature_mean),
         "feature_deviation": plain(dataset.feature_deviation),
     }
-
-
-def _csv(rows: list[Row], header: bool = True) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    if header:
-        writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -8,7 +8,8 @@ from lpc_scratch.checkpoint import load_tensors, save_tensors
 from lpc_scratch.config import TrainConfig, load_config
 from lpc_scratch.errors import DivergenceError, RunFolderError
 from lpc_scratch.history import COLUMNS
-from lpc_scratch.run_folder import RunFolder, read_metrics
+from lpc_scratch.metrics_file import read_metrics
+from lpc_scratch.run_folder import RunFolder
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import train
 

@@ -12,7 +12,7 @@ import pytest
 from data_utils import DatasetError
 from lpc_scratch.checkpoint import load_tensors
 from lpc_scratch.config import TrainConfig, load_config
-from lpc_scratch.run_folder import read_metrics
+from lpc_scratch.metrics_file import read_metrics
 from lpc_scratch.train import main
 from lpc_scratch.training import load_configured_dataset
 
