@@ -1,5 +1,6 @@
 """Tensors on disk: safetensors files, written so that a crash leaves the old file or the new."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from safetensors.numpy import save
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.trainer import Trainer
+
+_METADATA = "lpc_scratch"  # the entry of a file's header that holds its text
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -28,7 +31,9 @@ def save_tensors(
 ) -> None:
     """Write host arrays by name, with text beside them, atomically."""
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomically(path, save(contiguous, dict(metadata or {})))
+    # One entry of JSON: safetensors writes several in an order that changes from run to run.
+    text = {_METADATA: json.dumps(dict(metadata or {}))}
+    write_atomically(path, save(contiguous, text))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -41,8 +46,9 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise RunFolderError(
             f"{path} cannot be read ({error}): it is missing or damaged"
         ) from error

@@ -227,6 +227,16 @@ def test_divergence_keeps_the_last_good_checkpoint(path, monkeypatch):
     assert run(path, SMALL, resume=True).rows[-1]["epoch"] == 6
 
 
+def test_same_content_makes_the_same_file_to_the_byte(tmp_path):
+    tensors, text = {"b": np.ones(3), "a": np.zeros(2)}, {"one": "1", "two": "2", "three": "3"}
+    contents = set()
+    for _ in range(20):
+        save_tensors(tmp_path / "tensors.safetensors", tensors, text)
+        contents.add((tmp_path / "tensors.safetensors").read_bytes())
+    assert len(contents) == 1
+    assert load_tensors(tmp_path / "tensors.safetensors")[1] == text
+
+
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     file = tmp_path / "tensors.safetensors"
     save_tensors(file, {"a": np.ones(3)})
