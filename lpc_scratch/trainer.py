@@ -1,17 +1,28 @@
 """One epoch of training, and one step: what the whole program is for."""
 
 import time
+from contextlib import nullcontext
+from itertools import pairwise
 
 import numpy as np
 
 from data_utils import Dataset
 from lpc_scratch.backend import Array, get_backend
+from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
 from lpc_scratch.nn.network import Network
-from lpc_scratch.nn.optim import SGD, Adam, AdamW
+from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
 from lpc_scratch.seeding import generator
+from lpc_scratch.training_step import TrainingStep
+
+# Thresholds on the multiplications in the largest matrix product of a step, measured on two cores.
+# They rest on the sizes of one member alone: a stack must give the bits of the single runs, and
+# those can depend on the number of BLAS threads.
+_SMALL_PRODUCT = 8_000_000  # below, BLAS gains nothing by a second thread
+_GROUP_PRODUCT = 1_000_000  # below, threads wait for the interpreter more than they work
+_GROUP = 4  # the same for the members of a thread
 
 
 class Trainer:
@@ -61,12 +72,15 @@ class Trainer:
         self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
         self.seconds = 0.0
 
+        self.batch_size = min(config.batch_size, len(dataset.x_train))
+        self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
         to_device = self.backend.to_device
         self.x_train, self.y_train = to_device(dataset.x_train), to_device(dataset.y_train)
         self.x_test = to_device(dataset.x_test)
-        self.batch_size = min(config.batch_size, len(dataset.x_train))
-        self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
-        self._make_buffers()
+        losses = (self.steps_per_epoch, *self.network.stack)
+        self._losses = self.backend.xp.empty(losses, self.network.dtype)
+        self._step = self._make_step(self.network, self.optimizer)
+        self._groups = self._make_groups()
 
     def run_epoch(self, epoch: int) -> float:
         """Train one epoch, counted from 0; return the mean loss of its batches and members.
@@ -79,13 +93,9 @@ class Trainer:
         """
         started = time.perf_counter()
         learning_rate, gamma = self.config.learning_rate_at(epoch), self.config.gamma_at(epoch)
-        self.network.start_epoch(epoch)
-        order = self.backend.to_device(self._shuffle(epoch))
-        with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
-            for step in range(self.steps_per_epoch):
-                rows = order[..., step * self.batch_size : (step + 1) * self.batch_size]
-                self._losses[step] = self.step(rows, learning_rate, gamma)
-        losses = self.backend.to_host(self._losses).reshape(self.steps_per_epoch, -1)
+        self.start_epoch(epoch)
+        losses = self.take_steps(self._shuffle(epoch), learning_rate, gamma)
+        losses = losses.reshape(self.steps_per_epoch, -1)
         self.seconds += time.perf_counter() - started
         bad_steps, bad_members = np.nonzero(~np.isfinite(losses))
         if len(bad_steps):
@@ -103,6 +113,49 @@ class Trainer:
             )
         return float(losses.mean())
 
+    def start_epoch(self, epoch: int) -> None:
+        """Make the networks draw the dropout of an epoch, counted from 0."""
+        self.network.start_epoch(epoch)
+        for _, step in self._groups:
+            step.network.start_epoch(epoch)
+
+    def take_steps(self, order: Array, learning_rate: float, gamma: float) -> Array:
+        """Take one optimiser step for every whole minibatch of an order of samples.
+
+        Parameters
+        ----------
+        order : integer array (..., n) on the host, n at most the size of the training set
+            Positions in the training set.
+        learning_rate, gamma : float
+            Step size and strength of the penalty.
+
+        Returns
+        -------
+        array (steps, ...) on the host
+            Loss before each step.
+        """
+        steps = order.shape[-1] // self.batch_size
+        rows = self.backend.to_device(order)
+
+        def train_group(group: tuple[slice, TrainingStep]) -> None:
+            members, take_step = group
+            take_step.optimizer.steps = self.optimizer.steps
+            for step in range(steps):
+                batch = rows[members, step * self.batch_size : (step + 1) * self.batch_size]
+                self._losses[step, members] = take_step(batch, learning_rate, gamma)
+
+        threads = single_blas_thread() if self._is_small() else nullcontext()
+        # Divergence shows in the losses: let it pass until they are read.
+        with threads, np.errstate(over="ignore", invalid="ignore"):
+            if self._groups:
+                in_threads(train_group, self._groups)
+                self.optimizer.steps += steps
+            else:
+                for step in range(steps):
+                    batch = rows[..., step * self.batch_size : (step + 1) * self.batch_size]
+                    self._losses[step] = self.step(batch, learning_rate, gamma)
+        return self.backend.to_host(self._losses[:steps])
+
     def step(self, rows: Array, learning_rate: float, gamma: float) -> Array:
         """Take one optimiser step.
 
@@ -118,20 +171,7 @@ class Trainer:
         array (...)
             Loss before the step, cross-entropy plus penalty, in the network's dtype.
         """
-        ops, network = self.backend.ops, self.network
-        scale, shift = self.dataset.scale, self.dataset.shift
-        x = ops.gather(self.x_train, rows, scale, shift, self._raw, self._x)
-        labels = ops.gather_labels(self.y_train, rows, self._labels)
-
-        logits = network.forward(x, training=True)
-        loss, dlogits = self.loss(logits, labels, out=self._dlogits)
-        dpenalty = None
-        if self.penalty:
-            penalty, dpenalty = self.penalty(network.latent, gamma, out=self._dpenalty)
-            loss = loss + penalty
-        network.backward(dlogits, dpenalty)
-        self.optimizer.step(learning_rate)
-        return loss
+        return self._step(rows, learning_rate, gamma)
 
     def divergence(self, what: str, epoch: int) -> DivergenceError:
         """Return the error that says what diverged in an epoch, from 0, and what to do."""
@@ -149,16 +189,36 @@ class Trainer:
         orders = [generator(s, "shuffle", epoch).permutation(samples) for s in self.config.seeds]
         return np.stack(orders).reshape(*self.network.stack, samples)
 
-    def _make_buffers(self) -> None:
-        """Allocate the minibatch, and the gradients that the losses write."""
-        network, dtype = self.network, self.network.dtype
-        empty, batch = self.backend.xp.empty, (*network.stack, self.batch_size)
-        self._raw = empty((*batch, self.dataset.num_features), self.x_train.dtype)
-        self._x = empty(self._raw.shape, dtype)
-        self._labels = empty(batch, self.y_train.dtype)
-        self._dlogits = empty((*batch, self.dataset.num_classes), dtype)
-        self._dpenalty = empty((*batch, network.latent_dim), dtype)
-        self._losses = empty((self.steps_per_epoch, *network.stack), dtype)
+    def _make_step(self, network: Network, optimizer: Optimizer) -> TrainingStep:
+        data = (self.dataset, self.x_train, self.y_train)
+        return TrainingStep(network, optimizer, self.loss, self.penalty, *data, self.batch_size)
+
+    def _make_groups(self) -> list[tuple[slice, TrainingStep]]:
+        """Return groups of members to be trained side by side; none where that does not pay."""
+        members = len(self.config.seeds)
+        count = min(num_threads(), members // _GROUP)
+        if count < 2 or not self._is_small() or self._largest_product() < _GROUP_PRODUCT:
+            return []
+        bounds = [part * members // count for part in range(count + 1)]
+        groups = [slice(first, end) for first, end in pairwise(bounds)]
+        return [
+            (
+                group,
+                self._make_step(
+                    self.network.members(group),
+                    self.optimizer.restricted_to(self.network.stretches(group)),
+                ),
+            )
+            for group in groups
+        ]
+
+    def _is_small(self) -> bool:
+        return self.backend.name == "cpu" and self._largest_product() < _SMALL_PRODUCT
+
+    def _largest_product(self) -> int:
+        """Return the multiplications in the largest matrix product of a member's step."""
+        weights = self.network.named_parameters().values()
+        return self.batch_size * max(W.shape[-2] * W.shape[-1] for W in weights)
 
 
 def _make_optimizer(config: TrainConfig, network: Network) -> SGD | Adam:

@@ -6,13 +6,15 @@ B is the batch, I and O are features in and out, D latent dimensions, K classes.
 same functions for the GPU.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from lpc_scratch.backend.array import Array
-
-_CHUNK = 65_536  # elements of one optimiser pass: parameters and moments stay in the L2 cache
+from lpc_scratch.backend.scratch import scratch
+from lpc_scratch.backend.threads import in_chunks
 
 
 def affine(x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
@@ -35,12 +37,12 @@ def sum_rows(dy: Array, out: Array | None = None) -> Array:
 def relu(x: Array, out: Array | None = None) -> Array:
     """y = max(x, 0)."""
     # Against a row of zeros NumPy takes its SIMD loop, against the scalar 0 it does not.
-    return np.maximum(x, np.zeros(x.shape[-1:], x.dtype), out=out)
+    return np.maximum(x, _zeros(x.shape[-1], x.dtype), out=out)
 
 
 def relu_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
     """dx = dy [y > 0]."""
-    return np.multiply(dy, y > 0, out=out)
+    return np.multiply(dy, np.greater(y, 0, out=scratch(y.shape, bool)), out=out)
 
 
 def silu(x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Array:
@@ -54,7 +56,7 @@ def silu(x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Ar
 
 def silu_backward(dy: Array, y: Array, sigmoid: Array, out: Array | None = None) -> Array:
     """dx = dy (σ + y (1 - σ)), with y = x σ."""
-    slope = np.subtract(1, sigmoid)
+    slope = np.subtract(1, sigmoid, out=scratch(y.shape, y.dtype))
     slope *= y
     slope += sigmoid
     return np.multiply(dy, slope, out=out)
@@ -67,7 +69,7 @@ def tanh(x: Array, out: Array | None = None) -> Array:
 
 def tanh_backward(dy: Array, y: Array, out: Array | None = None) -> Array:
     """dx = dy (1 - y²)."""
-    slope = np.multiply(y, y)
+    slope = np.multiply(y, y, out=scratch(y.shape, y.dtype))
     np.subtract(1, slope, out=slope)
     return np.multiply(dy, slope, out=out)
 
@@ -127,7 +129,7 @@ def softmax_cross_entropy(
     *_, B, K = logits.shape
     labels = np.broadcast_to(labels, logits.shape[:-1])
     p = np.empty(logits.shape, logits.dtype) if out is None else out
-    true_class = np.arange(labels.size) * K + labels.reshape(-1)  # positions in the flat array
+    true_class = _row_starts(labels.size, K) + labels.reshape(-1)  # positions in the flat array
     np.subtract(logits, logits.max(axis=-1, keepdims=True), out=p)
     true_logits = _flat(p)[true_class].reshape(labels.shape)
     np.exp(p, out=p)
@@ -198,13 +200,17 @@ def sgd_step(
     weight_decay: float,
 ) -> None:
     """v = momentum v + g + weight_decay p, then p -= learning_rate v, on flat vectors."""
-    for part in _chunks(parameters.size):
+
+    def step(part: slice) -> None:
         p, g, v = parameters[part], gradients[part], velocity[part]
+        t = scratch(p.shape, p.dtype)
         v *= momentum
         v += g
         if weight_decay:
-            v += weight_decay * p
-        p -= learning_rate * v
+            v += np.multiply(p, weight_decay, out=t)
+        p -= np.multiply(v, learning_rate, out=t)
+
+    in_chunks(step, parameters.size)
 
 
 def adam_step(
@@ -221,19 +227,21 @@ def adam_step(
 ) -> None:
     """One Adam or (decoupled) AdamW step on flat vectors; `step` counts from 1.
 
-    p -= learning_rate m̂ / (sqrt(v̂) + epsilon), with m̂ = m / (1 - β₁^step) and v̂ likewise.
+    p -= learning_rate m̂ / (sqrt(v̂) + epsilon), with m̂ = m / (1 - β₁^step) and v̂ likewise,
+    computed as p -= (learning_rate r / (1 - β₁^step)) m / (sqrt(v) + r epsilon), with
+    r = sqrt(1 - β₂^step).
     """
     beta1, beta2 = betas
-    correction1 = 1 - beta1**step
-    root_correction2 = (1 - beta2**step) ** 0.5
-    scratch = np.empty(min(_CHUNK, parameters.size), parameters.dtype)
-    for part in _chunks(parameters.size):
+    r = (1 - beta2**step) ** 0.5
+    rate, shift = learning_rate * r / (1 - beta1**step), r * epsilon
+
+    def update(part: slice) -> None:
         p, g, m, v = parameters[part], gradients[part], first_moment[part], second_moment[part]
-        t = scratch[: p.size]
+        t = scratch(p.shape, p.dtype)
         if weight_decay and decoupled:
             p *= 1 - learning_rate * weight_decay
         elif weight_decay:
-            g = g + weight_decay * p
+            g = np.add(g, np.multiply(p, weight_decay, out=t), out=scratch(p.shape, p.dtype, 1))
         m *= beta1
         m += np.multiply(g, 1 - beta1, out=t)
         v *= beta2
@@ -241,11 +249,12 @@ def adam_step(
         t *= 1 - beta2
         v += t
         np.sqrt(v, out=t)
-        t /= root_correction2
-        t += epsilon
+        t += shift
         np.divide(m, t, out=t)
-        t *= learning_rate / correction1
+        t *= rate
         p -= t
+
+    in_chunks(update, parameters.size)
 
 
 def _flat(array: Array) -> Array:
@@ -253,6 +262,17 @@ def _flat(array: Array) -> Array:
     if not array.flags.c_contiguous:
         raise ValueError("out must be C-contiguous")
     return array.reshape(-1)
+
+
+@lru_cache(maxsize=32)
+def _zeros(size: int, dtype: Any) -> Array:
+    return np.zeros(size, dtype)
+
+
+@lru_cache(maxsize=32)
+def _row_starts(rows: int, columns: int) -> Array:
+    """Positions of the first element of every row in a flat array."""
+    return np.arange(rows) * columns
 
 
 def _slope(z: Array) -> float:
@@ -264,7 +284,3 @@ def _mean_square(z: Array) -> Array:
     """Mean of z² over batch and coordinates, of shape (..., 1, 1)."""
     flat = z.reshape(*z.shape[:-2], 1, -1)
     return np.vecdot(flat, flat)[..., None] / flat.shape[-1]
-
-
-def _chunks(size: int) -> Iterator[slice]:
-    return (slice(start, start + _CHUNK) for start in range(0, size, _CHUNK))

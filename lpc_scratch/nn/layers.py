@@ -13,7 +13,8 @@ or `backward` returned is overwritten by the next call.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -45,6 +46,15 @@ class Layer(ABC):
     @abstractmethod
     def predict(self, x: Array) -> Array:
         """Return y without dropout; keep nothing and touch no buffer."""
+
+    def members(self, part: slice) -> Self:
+        """Return this layer for some members of its stack: views of its parameters, own buffers."""
+        layer = copy(self)
+        layer._buffers = {}
+        for name in self.parameter_names:
+            setattr(layer, name, getattr(self, name)[part])
+            setattr(layer, f"d{name}", getattr(self, f"d{name}")[part])
+        return layer
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return the uninitialised array of that name, made anew only when its shape changes."""

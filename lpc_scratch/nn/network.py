@@ -10,6 +10,7 @@ such layer, and z is the last hidden activation.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -178,6 +179,30 @@ class Network:
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Dropout):
                 layer.generators = [generator(s, "dropout", epoch, index) for s in self.seeds]
+
+    def members(self, part: slice) -> "Network":
+        """Return the network of some members of a stack, with buffers of its own.
+
+        Its layers' parameters and gradients are views of this network's; the flat vectors are
+        those of this network, with all members.
+        """
+        network = copy(self)
+        network.seeds = self.seeds[part]
+        network.stack = (len(network.seeds),)
+        network.hidden_layers = [layer.members(part) for layer in self.hidden_layers]
+        network.latent_layers = [layer.members(part) for layer in self.latent_layers]
+        network.classifier = self.classifier.members(part)
+        network.layers = [*network.hidden_layers, *network.latent_layers, network.classifier]
+        return network
+
+    def stretches(self, part: slice) -> list[slice]:
+        """Return where the parameters of some members lie in the flat vectors."""
+        slices, start = [], 0
+        for parameter in self.named_parameters().values():
+            size = parameter[0].size
+            slices.append(slice(start + part.start * size, start + part.stop * size))
+            start += parameter.size
+        return slices
 
     def named_parameters(self) -> dict[str, Array]:
         """Return `hidden.0.W`, `hidden.0.b`, …, `latent.W`, …, `classifier.b`, as views."""

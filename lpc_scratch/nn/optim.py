@@ -4,12 +4,15 @@ The epsilon convention is torch's: it is added to sqrt(v̂), after the bias corr
 is one primitive, in `lpc_scratch.backend`.
 """
 
-from typing import ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from typing import ClassVar, Self
 
 from lpc_scratch.backend import Array, backend_of
 
 
-class Optimizer:
+class Optimizer(ABC):
     """Base of the optimisers.
 
     Parameters
@@ -36,7 +39,24 @@ class Optimizer:
         self.gradients = gradients
         self.weight_decay = weight_decay
         self.steps = 0
+        self._stretches: Sequence[slice] = (slice(None),)
         self.moments = {name: backend.xp.zeros_like(parameters) for name in self.moment_names}
+
+    def step(self, learning_rate: float) -> None:
+        """Change the parameters by one step."""
+        self.steps += 1
+        for part in self._stretches:
+            self._update(part, learning_rate)
+
+    def restricted_to(self, stretches: Sequence[slice]) -> Self:
+        """Return this optimiser for parts of its vectors, with a step count of its own."""
+        optimizer = copy(self)
+        optimizer._stretches = stretches
+        return optimizer
+
+    @abstractmethod
+    def _update(self, part: slice, learning_rate: float) -> None:
+        """Change a part of the parameters by one step."""
 
 
 class SGD(Optimizer):
@@ -57,13 +77,11 @@ class SGD(Optimizer):
         super().__init__(parameters, gradients, weight_decay)
         self.momentum = momentum
 
-    def step(self, learning_rate: float) -> None:
-        """Change the parameters by one step."""
-        self.steps += 1
+    def _update(self, part: slice, learning_rate: float) -> None:
         self.ops.sgd_step(
-            self.parameters,
-            self.gradients,
-            self.moments["velocity"],
+            self.parameters[part],
+            self.gradients[part],
+            self.moments["velocity"][part],
             learning_rate,
             self.momentum,
             self.weight_decay,
@@ -92,14 +110,12 @@ class Adam(Optimizer):
         self.betas = betas
         self.epsilon = epsilon
 
-    def step(self, learning_rate: float) -> None:
-        """Change the parameters by one step."""
-        self.steps += 1
+    def _update(self, part: slice, learning_rate: float) -> None:
         self.ops.adam_step(
-            self.parameters,
-            self.gradients,
-            self.moments["first_moment"],
-            self.moments["second_moment"],
+            self.parameters[part],
+            self.gradients[part],
+            self.moments["first_moment"][part],
+            self.moments["second_moment"][part],
             self.steps,
             learning_rate,
             self.betas,

@@ -1,0 +1,76 @@
+"""The threads of the CPU: how many, a pool of them, and BLAS held to one.
+
+NumPy releases the interpreter's lock inside its loops, so plain threads run side by side.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from functools import cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_CHUNK = 131_072  # elements: parameters, gradients and moments of so many stay in the cache
+_in_thread = ContextVar("in_thread", default=False)
+
+
+@cache
+def num_threads() -> int:
+    """Return the number of threads that BLAS was given at the start: OPENBLAS_NUM_THREADS rules."""
+    blas = [library["num_threads"] for library in _controller().info() if _is_blas(library)]
+    return max(blas, default=1)
+
+
+def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Call a function on every item, each in a thread of its own; return the results in order.
+
+    The caller's thread takes the first item, and all of them if it is such a thread itself.
+    NumPy's error state is that of the caller.
+    """
+    if len(items) == 1 or _in_thread.get():
+        return [function(item) for item in items]
+    token = _in_thread.set(True)
+    futures = [_pool().submit(copy_context().run, function, item) for item in items[1:]]
+    try:
+        return [function(items[0]), *(future.result() for future in futures)]
+    finally:
+        wait(futures)  # nothing of this call may still run when it ends by an error
+        _in_thread.reset(token)
+
+
+def in_chunks(update: Callable[[slice], None], size: int) -> None:
+    """Update a vector of that size in chunks that fit in the cache, a long one on all threads."""
+
+    def run(part: int) -> None:
+        end = size * (part + 1) // parts
+        for start in range(size * part // parts, end, _CHUNK):
+            update(slice(start, min(start + _CHUNK, end)))
+
+    parts = min(num_threads(), max(size // _CHUNK, 1))
+    in_threads(run, range(parts))
+
+
+@contextmanager
+def single_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: small products gain nothing by two, and two threads collide."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(num_threads(), thread_name_prefix="lpc_scratch")
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through the loaded libraries once
+
+
+def _is_blas(library: dict) -> bool:
+    return library["user_api"] == "blas"

@@ -1,0 +1,83 @@
+"""One step of training: from the rows of a minibatch to new parameters."""
+
+from data_utils import Dataset
+from lpc_scratch.backend import Array
+from lpc_scratch.nn.losses import Loss, Penalty
+from lpc_scratch.nn.network import Network
+from lpc_scratch.nn.optim import Optimizer
+
+
+class TrainingStep:
+    """Gather a minibatch, go forward and back through a network, and update it.
+
+    Parameters
+    ----------
+    network : Network
+        One network or a stack of E.
+    optimizer : Optimizer
+        Works on the network's parameters.
+    loss : Loss
+        Cross-entropy on the logits.
+    penalty : Penalty or None
+        What pulls the latent activations to the origin.
+    dataset : Dataset
+        Says how inputs are scaled, and how many features and classes there are.
+    x_train, y_train : array
+        Its training set on the network's device, as stored.
+    batch_size : int
+        B.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        loss: Loss,
+        penalty: Penalty | None,
+        dataset: Dataset,
+        x_train: Array,
+        y_train: Array,
+        batch_size: int,
+    ) -> None:
+        self.network, self.optimizer = network, optimizer
+        self.loss, self.penalty = loss, penalty
+        self.x_train, self.y_train = x_train, y_train
+        self.scale, self.shift = dataset.scale, dataset.shift
+        self.ops = network.backend.ops
+
+        # The minibatch, and the gradients that the losses write: made once, for every step.
+        empty, batch = network.backend.xp.empty, (*network.stack, batch_size)
+        self._raw = empty((*batch, dataset.num_features), x_train.dtype)
+        self._x = empty(self._raw.shape, network.dtype)
+        self._labels = empty(batch, y_train.dtype)
+        self._dlogits = empty((*batch, dataset.num_classes), network.dtype)
+        self._dpenalty = empty((*batch, network.latent_dim), network.dtype)
+
+    def __call__(self, rows: Array, learning_rate: float, gamma: float) -> Array:
+        """Take one step.
+
+        Parameters
+        ----------
+        rows : integer array (..., B)
+            Positions of the minibatch's samples in the training set.
+        learning_rate, gamma : float
+            Step size and strength of the penalty; 0-d arrays on a device that replays the step.
+
+        Returns
+        -------
+        array (...)
+            Loss before the step, cross-entropy plus penalty, in the network's dtype.
+        """
+        ops, network = self.ops, self.network
+        x = ops.gather(self.x_train, rows, self.scale, self.shift, self._raw, self._x)
+        labels = ops.gather_labels(self.y_train, rows, self._labels)
+
+        logits = network.forward(x, training=True)
+        loss, dlogits = self.loss(logits, labels, out=self._dlogits)
+        dpenalty = None
+        if self.penalty:
+            penalty, dpenalty = self.penalty(network.latent, gamma, out=self._dpenalty)
+            loss += penalty
+        network.backward(dlogits, dpenalty)
+        self.optimizer.step(learning_rate)
+        return loss
