@@ -108,6 +108,9 @@ class TrainConfig:
     """Seed of the weights, shuffles and dropout; several train as many networks at once."""
     device: Literal["cpu", "gpu"] = "cpu"
     """Where arrays live: cpu is NumPy, gpu is CuPy."""
+    numba: bool = False
+    """On the cpu, take the step of adam and adamw in one loop compiled by numba: the same bits,
+    faster from a million parameters on. Needs pip install numba."""
     dtype: Literal["float32", "float64"] = "float32"
     """Floating-point type of weights and activations."""
     evaluate_every: int = 20
@@ -168,6 +171,11 @@ class TrainConfig:
             raise ConfigError(f"seeds must be one or more of at least 0, not {list(self.seeds)}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ConfigError(f"seeds must differ, and {list(self.seeds)} has one twice")
+        if self.numba and (self.device != "cpu" or self.optimizer == "sgd"):
+            raise ConfigError(
+                "numba is for adam and adamw on the device cpu, not for "
+                f"{self.optimizer} on {self.device}: leave it off"
+            )
         if self.gamma_schedule == "geometric" and not 0 < self.gamma <= self.gamma_max:
             raise ConfigError(
                 "gamma must be above 0 and at most gamma_max for the geometric schedule, not "

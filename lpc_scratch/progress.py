@@ -1,6 +1,7 @@
 """The progress of a run: a bar on a terminal, plain lines elsewhere, and a table at the end."""
 
 import sys
+from statistics import median
 
 from tqdm import tqdm
 
@@ -25,9 +26,10 @@ class Bar:
         self._bar = tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
         self._shown: dict[str, str] = {}
 
-    def epoch(self, epoch: int, loss: float) -> None:
-        """Advance to an epoch and show its loss."""
+    def epoch(self, epoch: int, loss: float, samples_per_second: float) -> None:
+        """Advance to an epoch and show its loss and throughput."""
         self._shown["loss"] = f"{loss:.4g}"
+        self._shown["samples/s"] = f"{samples_per_second:,.0f}"
         self._bar.set_postfix(self._shown, refresh=False)
         self._bar.update(epoch - self._bar.n)
 
@@ -44,13 +46,20 @@ class Bar:
 class Lines:
     """A line for every measurement, on standard output; a `training.Progress`."""
 
-    def epoch(self, epoch: int, loss: float) -> None:
-        """Show nothing: epochs are too many for lines."""
+    def __init__(self) -> None:
+        self._rates: list[float] = []
+
+    def epoch(self, epoch: int, loss: float, samples_per_second: float) -> None:
+        """Note the throughput; epochs are too many for lines."""
+        self._rates.append(samples_per_second)
 
     def measured(self, rows: list[Row]) -> None:
-        """Print the means over the members."""
+        """Print the means over the members, and the throughput since the line before."""
         parts = {"loss": ".4g", "train_accuracy": ".4f", "test_accuracy": ".4f", "nc1": ".3g"}
         shown = "  ".join(f"{name} {_mean(rows, name):{form}}" for name, form in parts.items())
+        if self._rates:
+            shown += f"  samples/s {median(self._rates):,.0f}"
+            self._rates.clear()
         print(f"epoch {rows[0]['epoch']:4d}  {shown}", flush=True)
 
     def close(self) -> None:

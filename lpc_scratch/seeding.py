@@ -28,7 +28,9 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np
     Returns
     -------
     numpy.random.Generator
-        An SFC64 generator: NumPy's fastest source of raw bits.
+        A Philox generator for dropout, whose n-th number can be computed without the others, so
+        that a GPU draws the same; otherwise SFC64, NumPy's fastest.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], epoch, layer))
-    return np.random.Generator(np.random.SFC64(sequence))
+    bits = np.random.Philox if purpose == "dropout" else np.random.SFC64
+    return np.random.Generator(bits(sequence))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from data_utils import Dataset
-from lpc_scratch.backend import Array, get_backend
+from lpc_scratch.backend import Array, compiled_ops, get_backend
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
@@ -15,6 +15,7 @@ from lpc_scratch.nn.losses import LOSSES, PENALTIES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
 from lpc_scratch.seeding import generator
+from lpc_scratch.step_graph import StepGraph
 from lpc_scratch.training_step import TrainingStep
 
 # Thresholds on the multiplications in the largest matrix product of a step, measured on two cores.
@@ -43,6 +44,8 @@ class Trainer:
         Works on the network's flat parameters.
     seconds : float
         Time spent in epochs, measurements not counted.
+    samples_per_second : float
+        Throughput of the last epoch; a sample counts once for each member.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class Trainer:
         self.loss = LOSSES[config.loss]
         self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
         self.seconds = 0.0
+        self.samples_per_second = 0.0
 
         self.batch_size = min(config.batch_size, len(dataset.x_train))
         self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
@@ -81,6 +85,9 @@ class Trainer:
         self._losses = self.backend.xp.empty(losses, self.network.dtype)
         self._step = self._make_step(self.network, self.optimizer)
         self._groups = self._make_groups()
+        self._graph = None
+        if self.backend.graph:
+            self._graph = StepGraph(self._step, len(dataset.x_train), self.batch_size)
 
     def run_epoch(self, epoch: int) -> float:
         """Train one epoch, counted from 0; return the mean loss of its batches and members.
@@ -96,7 +103,9 @@ class Trainer:
         self.start_epoch(epoch)
         losses = self.take_steps(self._shuffle(epoch), learning_rate, gamma)
         losses = losses.reshape(self.steps_per_epoch, -1)
-        self.seconds += time.perf_counter() - started
+        elapsed = time.perf_counter() - started
+        self.seconds += elapsed
+        self.samples_per_second = losses.size * self.batch_size / elapsed
         bad_steps, bad_members = np.nonzero(~np.isfinite(losses))
         if len(bad_steps):
             step, member = bad_steps[0], bad_members[0]
@@ -134,6 +143,8 @@ class Trainer:
         array (steps, ...) on the host
             Loss before each step.
         """
+        if self._graph:
+            return self.backend.to_host(self._graph.take_steps(order, learning_rate, gamma))
         steps = order.shape[-1] // self.batch_size
         rows = self.backend.to_device(order)
 
@@ -225,9 +236,12 @@ def _make_optimizer(config: TrainConfig, network: Network) -> SGD | Adam:
     vectors = (network.parameters, network.gradients)
     if config.optimizer == "sgd":
         return SGD(*vectors, momentum=config.momentum, weight_decay=config.weight_decay)
-    return {"adam": Adam, "adamw": AdamW}[config.optimizer](
+    adam = {"adam": Adam, "adamw": AdamW}[config.optimizer](
         *vectors,
         betas=(config.beta1, config.beta2),
         epsilon=config.epsilon,
         weight_decay=config.weight_decay,
     )
+    if config.numba:
+        adam.ops = compiled_ops()
+    return adam

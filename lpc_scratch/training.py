@@ -22,8 +22,8 @@ class Recorder(Protocol):
 class Progress(Protocol):
     """Shows a run as it goes."""
 
-    def epoch(self, epoch: int, loss: float) -> None:
-        """Show that so many epochs are trained, and the mean loss of the last one's batches."""
+    def epoch(self, epoch: int, loss: float, samples_per_second: float) -> None:
+        """Show how many epochs are trained, and the mean loss and the throughput of the last."""
 
     def measured(self, rows: list[Row]) -> None:
         """Show the measurements of an epoch."""
@@ -88,7 +88,7 @@ def train(
     for epoch in range(done + 1, config.epochs + 1):
         loss = trainer.run_epoch(epoch - 1)
         if progress:
-            progress.epoch(epoch, loss)
+            progress.epoch(epoch, loss, trainer.samples_per_second)
         if epoch % config.evaluate_every == 0 or epoch == config.epochs:
             record(epoch)
     return history

@@ -1,8 +1,9 @@
 import sys
-import types
 
 import numpy as np
 import pytest
+from cupy_stand_in import make_cublas, make_cupy
+from host_cuda import host_compiler
 
 import lpc_scratch.backend
 from lpc_scratch.backend import get_backend
@@ -25,66 +26,40 @@ def rng():
 
 @pytest.fixture
 def fresh_backends():
-    """Forget the GPU's backend and module for a test, and again what the test has made of them."""
-    name = "lpc_scratch.backend.cupy_ops"
-    real = sys.modules.get(name)
+    """Forget the GPU's backend and modules for a test, and again what the test has made of them."""
+    package = "lpc_scratch.backend"
+    names = [f"{package}.{name}" for name in ("cupy_ops", "cuda_ops", "kernels", "graph")]
+    real = {name: sys.modules[name] for name in names if name in sys.modules}
 
     def forget():
-        sys.modules.pop(name, None)
-        vars(lpc_scratch.backend).pop("cupy_ops", None)
+        for name in names:
+            sys.modules.pop(name, None)
+            vars(lpc_scratch.backend).pop(name.removeprefix(f"{package}."), None)
         get_backend.cache_clear()
 
     forget()
     yield
     forget()
-    if real:
-        sys.modules[name] = lpc_scratch.backend.cupy_ops = real
-
-
-class DeviceArray(np.ndarray):
-    """Stands in for `cupy.ndarray`: like it, it refuses to meet an array of the host."""
-
-    __module__ = "cupy"
-
-    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **keywords):
-        results = getattr(ufunc, method)(
-            *map(_enter, inputs), **keywords, **({"out": tuple(map(_enter, out))} if out else {})
-        )
-        return out[0] if out else np.asarray(results).view(DeviceArray)
-
-    def __setitem__(self, index, value):
-        _enter(value)
-        super().__setitem__(index, value)
-
-
-def _enter(value):
-    if isinstance(value, DeviceArray):
-        return value.view(np.ndarray)
-    if isinstance(value, np.ndarray):
-        raise TypeError("a host array meets a device array")
-    return value
+    for name, module in real.items():
+        sys.modules[name] = module
+        setattr(lpc_scratch.backend, name.removeprefix(f"{package}."), module)
 
 
 @pytest.fixture
 def cupy_stand_in(monkeypatch, fresh_backends):
-    """Make `get_backend("gpu")` work without a GPU, on NumPy as strict as CuPy."""
+    """Make `get_backend("gpu")` work without a GPU, eagerly, on NumPy as strict as CuPy."""
+    monkeypatch.setitem(sys.modules, "cupy", make_cupy())
+    monkeypatch.setenv("LPC_GPU", "eager")
+    return get_backend("gpu")
 
-    def on_device(make):
-        return lambda *arguments: make(*arguments).view(DeviceArray)
 
-    cupy = types.ModuleType("cupy")
-    vars(cupy).update({name: getattr(np, name) for name in np.__all__})
-    for name in ("array", "arange", "empty", "ones", "zeros", "zeros_like"):
-        setattr(cupy, name, on_device(getattr(np, name)))
-    cupy.asarray = lambda a: a if isinstance(a, DeviceArray) else cupy.array(a)
-    cupy.asnumpy = np.array
-    cupy.cuda = types.SimpleNamespace(
-        Device=lambda: types.SimpleNamespace(id=0),
-        get_current_stream=lambda: types.SimpleNamespace(synchronize=lambda: None),
-        runtime=types.SimpleNamespace(
-            getDeviceCount=lambda: 1, getDeviceProperties=lambda _: {"name": b"stand-in"}
-        ),
-    )
-    cupy.__version__ = "0"
-    monkeypatch.setitem(sys.modules, "cupy", cupy)
+@pytest.fixture
+def cuda_stand_in(monkeypatch, fresh_backends):
+    """Make `get_backend("gpu")` work without a GPU, with the kernels compiled for the host."""
+    if host_compiler() is None:
+        pytest.skip("no C++ compiler (g++ or c++) to build the kernels for the host")
+    monkeypatch.setitem(sys.modules, "cupy", make_cupy())
+    monkeypatch.setattr("lpc_scratch.backend.cublas.load", make_cublas)
+    monkeypatch.delenv("LPC_GPU", raising=False)
+    monkeypatch.delenv("CUPY_TF32", raising=False)
     return get_backend("gpu")

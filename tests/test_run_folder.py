@@ -73,13 +73,15 @@ def test_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer,
     assert np.all(np.diff([row["seconds"] for row in kept if row["member"] == 0]) > 0)
 
 
-def test_run_on_a_device_is_kept_and_resumed(path, cupy_stand_in):
+@pytest.mark.parametrize("stand_in", ["cupy_stand_in", "cuda_stand_in"])
+def test_run_on_a_device_is_kept_and_resumed(path, request, stand_in):
+    backend = request.getfixturevalue(stand_in)
     config = dataclasses.replace(SMALL, device="gpu", seeds=(0, 1))
     whole = train(config)
     run(path, dataclasses.replace(config, epochs=2))
     parts = run(path, config, resume=True)
     assert np.array_equal(
-        *(cupy_stand_in.to_host(history.network.parameters) for history in (whole, parts))
+        *(backend.to_host(history.network.parameters) for history in (whole, parts))
     )
 
 

@@ -180,6 +180,26 @@ def test_a_device_that_refuses_host_arrays_trains_like_the_cpu(digits, cupy_stan
     assert_device_trains_like_the_cpu(digits, cupy_stand_in, **settings)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd", "weight_decay": 0.1, "activation": "silu", "loss": "double-softmax"},
+        {"optimizer": "adam", "activation": "tanh", "penalty": "exp-sample"},
+        {"optimizer": "adamw", "weight_decay": 0.1, "penalty": "exp-coordinate"},
+        {"architecture": "nonlinear", "weight_decay": 0.1, "seeds": (3,)},
+        {
+            "penalty": "l2",
+            "gamma_schedule": "geometric",
+            "gamma_every": 1,
+            "learning_rate_schedule": "cosine",
+        },
+    ],
+    ids=str,
+)
+def test_recorded_kernels_train_like_the_cpu(digits, cuda_stand_in, settings):
+    assert_device_trains_like_the_cpu(digits, cuda_stand_in, **settings)
+
+
 def assert_device_trains_like_the_cpu(digits, backend, **settings):
     """The same seeds start from the same bits; float64 keeps the two together."""
     defaults = {"dtype": "float64", "dropout": 0.2, "seeds": (0, 1)}

@@ -4,6 +4,7 @@ A `Backend` is the only thing that knows which array module runs. Everything abo
 written once, against `backend.xp` (the module) and `backend.ops` (the primitives).
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ from lpc_scratch.backend import numpy_ops
 from lpc_scratch.backend.array import Array
 from lpc_scratch.errors import DeviceError
 
-__all__ = ["Array", "Backend", "Device", "backend_of", "get_backend"]
+__all__ = ["Array", "Backend", "Device", "backend_of", "compiled_ops", "get_backend"]
 
 Device = Literal["cpu", "gpu"]
 
@@ -39,6 +40,8 @@ class Backend:
         Waits until the device has done all its work; does nothing on the CPU.
     description : str
         The device in words.
+    graph : callable or None
+        Makes an object that records launches and replays them as one; None where none can be.
     """
 
     name: Device
@@ -48,6 +51,7 @@ class Backend:
     to_host: Callable[[Array], Array]
     synchronize: Callable[[], None]
     description: str
+    graph: Callable[[], Any] | None = None
 
 
 @cache
@@ -76,7 +80,28 @@ def backend_of(array: Array) -> Backend:
     return get_backend("gpu" if type(array).__module__.startswith("cupy") else "cpu")
 
 
+def compiled_ops() -> ModuleType:
+    """Return the primitives compiled by numba: `adam_step`, for the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If numba cannot be imported.
+    """
+    try:
+        from lpc_scratch.backend import numba_ops
+    except ImportError as error:
+        raise DeviceError(
+            f"numba is asked for, and cannot be imported here ({error}): pip install numba, or "
+            "leave it off"
+        ) from error
+    return numba_ops
+
+
 def _gpu_backend() -> Backend:
+    mode = os.environ.get("LPC_GPU", "graph")
+    if mode not in ("graph", "eager"):
+        raise DeviceError(f"LPC_GPU is {mode!r}: set it to graph (the default) or to eager")
     # That CuPy imports and that a GPU is there are two questions: CuPy imports without one.
     try:
         from lpc_scratch.backend import cupy_ops
@@ -88,17 +113,26 @@ def _gpu_backend() -> Backend:
     try:
         description = cupy_ops.describe_device()
     except Exception as error:  # no driver, no device, no compiler, no cuBLAS: each its own kind
-        reason = " ".join(str(error).split())
         raise DeviceError(
             "device gpu needs an NVIDIA GPU, and CuPy finds none that it can use "
-            f"({reason}): check that nvidia-smi lists one, or use the device cpu"
+            f"({_one_line(error)}): check that nvidia-smi lists one, or use the device cpu"
         ) from error
-    return Backend(
-        "gpu",
-        cupy_ops.xp,
-        cupy_ops,
-        cupy_ops.to_device,
-        cupy_ops.to_host,
-        cupy_ops.synchronize,
-        description,
-    )
+    transfers = (cupy_ops.to_device, cupy_ops.to_host, cupy_ops.synchronize)
+    if mode == "eager":
+        description += ", eager"
+        return Backend("gpu", cupy_ops.xp, cupy_ops, *transfers, description)
+    try:
+        from lpc_scratch.backend import cublas, cuda_ops, graph
+
+        cuda_ops.check()
+    except Exception as error:  # of the compiler, the driver or cuBLAS
+        raise DeviceError(
+            f"the kernels of lpc_scratch cannot run on {description} ({_one_line(error)}): "
+            "set LPC_GPU=eager to train with CuPy's own, more slowly"
+        ) from error
+    description += ", CUDA graph" + (", TF32" if cublas.uses_tf32() else "")
+    return Backend("gpu", cupy_ops.xp, cuda_ops, *transfers, description, graph.Graph)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

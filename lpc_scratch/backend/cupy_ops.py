@@ -1,10 +1,12 @@
-"""The primitives of `numpy_ops` on CuPy arrays, launched eagerly.
+"""The primitives of `numpy_ops` on CuPy arrays, launched one by one.
 
-Same names, signatures and mathematics; see `numpy_ops` for the formulas. This is the only
-module that imports CuPy, and `get_backend("gpu")` is the only one that imports this module.
+They are what `cuda_ops` is compared with, and what runs where LPC_GPU is eager. Same names,
+signatures and mathematics; see `numpy_ops` for the formulas. This is the only module that imports
+CuPy, and `get_backend("gpu")` is the only one that imports this module.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import cupy
 import numpy as np
@@ -101,7 +103,12 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
     return cupy.multiply(a, b, out=out)
 
 
-def dropout_mask(generators: Sequence[np.random.Generator], rate: float, out: Array) -> Array:
+def dropout_generators(generators: Sequence[np.random.Generator], previous: Any = None) -> Any:
+    """Return the host's generators: the host draws."""
+    return generators
+
+
+def dropout_mask(generators: Any, rate: float, out: Array) -> Array:
     """Fill `out` with 0 and 1 / (1 - rate): the host draws it, so that both devices agree."""
     host = np.empty(out.shape, out.dtype)
     out[...] = cupy.asarray(numpy_ops.dropout_mask(generators, rate, host))

@@ -79,7 +79,15 @@ def multiply(a: Array, b: Array, out: Array | None = None) -> Array:
     return np.multiply(a, b, out=out)
 
 
-def dropout_mask(generators: Sequence[np.random.Generator], rate: float, out: Array) -> Array:
+def dropout_generators(generators: Sequence[np.random.Generator], previous: Any = None) -> Any:
+    """Return generators, one for each network, in the form that `dropout_mask` draws from.
+
+    `previous` is what this returned before; a device overwrites it.
+    """
+    return generators
+
+
+def dropout_mask(generators: Any, rate: float, out: Array) -> Array:
     """Fill `out` with 0 (share `rate`) and 1 / (1 - rate), so that its mean is 1.
 
     Each generator draws the mask of one network: `out` is (B, I) for one and (E, B, I) for E.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -43,16 +44,21 @@ def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
         _in_thread.reset(token)
 
 
+def in_parts(update: Callable[[slice], None], size: int) -> None:
+    """Update a vector of that size, a long one in as many parts as there are threads."""
+    parts = min(num_threads(), max(size // _CHUNK, 1))
+    bounds = [size * part // parts for part in range(parts + 1)]
+    in_threads(update, [slice(first, end) for first, end in pairwise(bounds)])
+
+
 def in_chunks(update: Callable[[slice], None], size: int) -> None:
     """Update a vector of that size in chunks that fit in the cache, a long one on all threads."""
 
-    def run(part: int) -> None:
-        end = size * (part + 1) // parts
-        for start in range(size * part // parts, end, _CHUNK):
-            update(slice(start, min(start + _CHUNK, end)))
+    def run(part: slice) -> None:
+        for start in range(part.start, part.stop, _CHUNK):
+            update(slice(start, min(start + _CHUNK, part.stop)))
 
-    parts = min(num_threads(), max(size // _CHUNK, 1))
-    in_threads(run, range(parts))
+    in_parts(run, size)
 
 
 @contextmanager

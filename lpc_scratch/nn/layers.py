@@ -12,7 +12,6 @@ or `backward` returned is overwritten by the next call.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
 
@@ -33,7 +32,7 @@ class Layer(ABC):
     def __init__(self, backend: Backend | None = None) -> None:
         self.backend = backend or get_backend("cpu")
         self.ops: Any = self.backend.ops
-        self._buffers: dict[str, Array] = {}
+        self.buffers: dict[str, Array] = {}
 
     @abstractmethod
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -50,7 +49,7 @@ class Layer(ABC):
     def members(self, part: slice) -> Self:
         """Return this layer for some members of its stack: views of its parameters, own buffers."""
         layer = copy(self)
-        layer._buffers = {}
+        layer.buffers = {}
         for name in self.parameter_names:
             setattr(layer, name, getattr(self, name)[part])
             setattr(layer, f"d{name}", getattr(self, f"d{name}")[part])
@@ -58,9 +57,9 @@ class Layer(ABC):
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return the uninitialised array of that name, made anew only when its shape changes."""
-        array = self._buffers.get(name)
+        array = self.buffers.get(name)
         if array is None or array.shape != shape or array.dtype != dtype:
-            array = self._buffers[name] = self.backend.xp.empty(shape, dtype)
+            array = self.buffers[name] = self.backend.xp.empty(shape, dtype)
         return array
 
 
@@ -201,7 +200,8 @@ class Dropout(Layer):
     """Inverted dropout: in training, zero a share `rate` of x and scale the rest up.
 
     The mean of the output is that of the input, so evaluation needs no scaling
-    (Srivastava et al. 2014). `generators` holds one host generator for each network.
+    (Srivastava et al. 2014). `generators` holds one host generator for each network, or what
+    the backend's `dropout_generators` makes of them.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class Dropout(Layer):
         if not 0 <= rate < 1:
             raise ValueError(f"dropout rate must be at least 0 and below 1, not {rate}")
         self.rate = rate
-        self.generators: Sequence[np.random.Generator] = ()
+        self.generators: Any = ()
         self.mask: Array | None = None
 
     def forward(self, x: Array, training: bool = False) -> Array:

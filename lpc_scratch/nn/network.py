@@ -178,7 +178,8 @@ class Network:
         """Give every dropout layer the generators of that epoch."""
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Dropout):
-                layer.generators = [generator(s, "dropout", epoch, index) for s in self.seeds]
+                drawn = [generator(s, "dropout", epoch, index) for s in self.seeds]
+                layer.generators = layer.ops.dropout_generators(drawn, layer.generators)
 
     def members(self, part: slice) -> "Network":
         """Return the network of some members of a stack, with buffers of its own.

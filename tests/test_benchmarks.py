@@ -1,0 +1,213 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import agreement, machine, members, report, step, timing
+from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, make_dataset
+from benchmarks.errors import BenchmarkError, LeftOutError
+from benchmarks.peers import OURS, candidates_on, gather_field
+from lpc_scratch.nn.network import Network
+
+SMALL = Configuration(20, (8, 8), 4, 16)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return make_dataset(SMALL.features, 200)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Make blocks of steps short, and let ours and scikit-learn compete alone."""
+    for name in ("PAUSE", "_WARM_UP", "_BLOCK"):
+        monkeypatch.setattr(timing, name, 1e-3)
+    monkeypatch.setitem(machine._SIDE, "cpu", 64)
+    all_candidates = candidates_on("cpu")
+    some = {name: all_candidates[name] for name in (OURS, "scikit-learn")}
+    monkeypatch.setattr(step, "candidates_on", lambda _: some)
+
+
+def test_flops_count_three_products_a_map_and_two_for_the_first():
+    configuration = Configuration(5, (4,), 3, 2)
+    maps = [(5, 4), (4, 3), (3, 10)]
+    assert configuration.shapes == maps
+    forward = sum(2 * 2 * i * o for i, o in maps)
+    assert configuration.flops == 3 * forward - 2 * 2 * 5 * 4
+
+
+@pytest.mark.parametrize("configuration", [SMALL, DIGITS], ids=lambda c: c.name)
+def test_parameters_are_those_of_the_network(configuration):
+    network = Network(
+        configuration.features, 10, hidden=configuration.hidden, latent_dim=configuration.latent
+    )
+    assert configuration.parameters == network.parameters.size
+
+
+def test_dropout_is_timed_only_where_there_is_a_layer_to_drop_from():
+    assert all(len(c.hidden) > 1 for c in CONFIGURATIONS if c.dropout)
+    assert DIGITS.name == "64-256-256-[16]-10, batch 64"
+
+
+def test_a_table_aligns_numbers_and_shows_what_is_missing_as_a_dash():
+    assert report.table(("network", "ours"), [("a", 0.12345), ("b", None)]).splitlines() == [
+        "| network |  ours |",
+        "| ------- | ----: |",
+        "| a       | 0.123 |",
+        "| b       |     – |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.01234, "0.0123"), (9.996, "10.0"), (99.96, "100"), (512, "512")],
+)
+def test_numbers_have_three_digits(value, text):
+    assert report.number(value) == text
+
+
+def test_every_competitor_has_a_block_a_round(quick):
+    taken = {"a": [], "b": []}
+
+    def runner(name):
+        return lambda steps: taken[name].append(steps) or timing.time.sleep(1e-3 * steps)
+
+    found = timing.interleave({name: runner(name) for name in taken}, rounds=3)
+    assert list(found) == ["a", "b"]
+    for found_of_one in found.values():
+        assert found_of_one.blocks == 3
+        assert found_of_one.fastest <= found_of_one.lower <= found_of_one.median
+        assert 1e-3 <= found_of_one.median < 0.1
+
+
+def test_a_peer_that_cannot_take_part_is_left_out_with_the_reason(dataset):
+    def refuses(*_):
+        raise LeftOutError("it has no dropout")
+
+    def fails(*_):
+        raise RuntimeError("no compiler\nand more")
+
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    candidates = {
+        OURS: candidates_on("cpu")[OURS],
+        "refuses": refuses,
+        "fails": fails,
+        "missing": missing,
+    }
+    field = gather_field(candidates, SMALL, dataset)
+    assert list(field.peers) == [OURS]
+    assert field.left_out == {
+        "refuses": "it has no dropout",
+        "fails": "it failed: RuntimeError: no compiler",
+        "missing": "torch is not installed",
+    }
+    with pytest.raises(RuntimeError, match="no compiler"):
+        gather_field({OURS: fails}, SMALL, dataset)
+
+
+def test_ours_and_torch_take_the_same_step(dataset):
+    pytest.importorskip("torch")
+    proof = step.prove([SMALL], {SMALL.features: dataset})
+    assert [entry["fused"] for entry in proof] == [False, True]
+
+
+def test_a_run_refuses_to_report_when_the_steps_differ(monkeypatch, tmp_path, capsys, quick):
+    torch_peer = pytest.importorskip("benchmarks.peers.torch_peer", exc_type=ModuleNotFoundError)
+    monkeypatch.setattr(torch_peer, "GAMMA", 10.001)
+    assert step.main(["--only", "^64", "--rounds", "2", "--output", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "do not take the same step of 64-256-256-[16]-10" in err
+    assert "so nothing is timed" in err
+    assert not out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("what", ["loss", "gradients", "parameters"])
+@pytest.mark.parametrize("difference", [2e-5, float("nan")])
+def test_each_difference_counts(what, difference):
+    differences = {"loss": 0.0, "gradients": 1e-6, "parameters": 1e-6}
+    agreement.Agreement(**differences).require("a network")
+    with pytest.raises(BenchmarkError, match=f"difference of the {what} is"):
+        agreement.Agreement(**differences | {what: difference}).require("a network")
+
+
+def test_a_run_without_torch_says_that_there_is_no_proof(monkeypatch, tmp_path, capsys, quick):
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(agreement, "compare_steps", missing)
+    arguments = ["--only", "^64", "--rounds", "2", "--output", str(tmp_path)]
+    assert step.main(arguments) == 0
+    assert "torch is not installed" in capsys.readouterr().out
+    text = (tmp_path / "cpu.md").read_text(encoding="utf-8")
+    assert "could not be proved" in text
+    results = json.loads((tmp_path / "cpu.json").read_text(encoding="utf-8"))
+    assert not results["same_step"]
+    (entry,) = results["configurations"]
+    assert entry["ratios"].keys() == {"scikit-learn"}
+    assert entry["fastest_torch_to_ours"] is None
+    assert results["machine"]["threads"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "nothing"], "matches no configuration"),
+        (["--only", "("], "no regular expression"),
+        (["--rounds", "1"], "--rounds must be at least 2"),
+    ],
+)
+def test_bad_settings_are_one_sentence(arguments, message, capsys):
+    assert step.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_jax_takes_the_same_step(dataset):
+    pytest.importorskip("jax")
+    from benchmarks.peers.jax_peer import JaxPeer
+    from benchmarks.peers.ours import OurPeer
+
+    ours, theirs = OurPeer(SMALL, dataset), JaxPeer(SMALL, dataset)
+    weights = [np.array(w) for w in ours.trainer.network.named_parameters().values()]
+    pairs = [(W, b[0]) for W, b in zip(weights[::2], weights[1::2], strict=True)]
+    theirs.state = (pairs, *theirs.state[1:])
+    losses = []
+    take_steps = ours.trainer.take_steps
+    ours.trainer.take_steps = lambda *arguments: losses.extend(take_steps(*arguments))
+    ours.run(5)
+    np.testing.assert_allclose(theirs.run(5), losses, rtol=1e-5)
+    for (W, _), after in zip(
+        theirs.state[0], list(ours.trainer.network.named_parameters().values())[::2], strict=True
+    ):
+        np.testing.assert_allclose(W, after, atol=1e-6)
+
+
+def test_members_are_counted_where_they_equal_their_separate_runs(monkeypatch):
+    dataset = make_dataset(DIGITS.features, 200)
+    assert members.count_equal(dataset, 2) == 2
+    monkeypatch.setattr(members.np, "array_equal", lambda *_: False)
+    assert members.count_equal(dataset, 2) == 0
+
+
+def test_separate_networks_are_trained_one_after_another():
+    taken = []
+    peers = [SimpleNamespace(run=lambda steps, i=i: taken.append((i, steps))) for i in range(2)]
+    members.Separate(peers).run(3)
+    assert taken == [(0, 3), (1, 3)]
+
+
+def test_vmap_trains_every_network_as_torch_does_alone(dataset):
+    pytest.importorskip("torch")
+    from benchmarks.peers.torch_peer import TorchPeer
+    from benchmarks.peers.torch_vmap import TorchVmapPeer
+
+    stack = TorchVmapPeer(SMALL, dataset, 2)
+    alone = TorchPeer(SMALL, dataset, fused=True, seed=1)
+    alone.network.load_state_dict({n: p[1] for n, p in stack.parameters.items()})
+    stack.run(5)
+    alone.run(5)
+    for name, parameter in alone.network.named_parameters():
+        np.testing.assert_allclose(stack.parameters[name][1], parameter.detach(), atol=1e-6)
