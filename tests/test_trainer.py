@@ -1,4 +1,5 @@
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -36,6 +37,81 @@ def test_several_seeds_equal_the_single_runs_to_the_bit(digits, architecture, dt
         alone = trained(dataclasses.replace(config, seeds=(seed,)), digits, epochs=2)
         for name, parameter in alone.network.named_parameters().items():
             assert np.array_equal(together[name][member], parameter), name
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_groups_of_members_in_threads_equal_the_single_runs_to_the_bit(
+    digits, monkeypatch, optimizer
+):
+    monkeypatch.setattr("lpc_scratch.trainer.num_threads", lambda: 2)
+    config = TrainConfig(
+        hidden=(128, 128),
+        dropout=0.2,
+        optimizer=optimizer,
+        weight_decay=0.01,
+        seeds=tuple(range(9)),
+    )
+    together = trained(config, digits, epochs=2)
+    assert [group for group, _ in together._groups] == [slice(0, 4), slice(4, 9)]
+    assert together.optimizer.steps == 2 * together.steps_per_epoch
+    for member in (0, 3, 4, 8):
+        alone = trained(dataclasses.replace(config, seeds=(member,)), digits, epochs=2)
+        for name, parameter in alone.network.named_parameters().items():
+            assert np.array_equal(together.network.named_parameters()[name][member], parameter)
+
+
+def test_groups_in_threads_report_divergence(digits, monkeypatch):
+    monkeypatch.setattr("lpc_scratch.trainer.num_threads", lambda: 2)
+    config = TrainConfig(hidden=(128, 128), learning_rate=1e4, seeds=tuple(range(8)))
+    with pytest.raises(DivergenceError, match="training diverged: the loss of seed"):
+        Trainer(config, digits).run_epoch(0)
+
+
+@pytest.mark.parametrize("activation", ["relu", "silu", "tanh"])
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd"}, {"weight_decay": 0.1}], ids=str)
+def test_step_allocates_no_array(digits, activation, settings):
+    config = TrainConfig(hidden=(128, 128), activation=activation, batch_size=256, **settings)
+    trainer = Trainer(config, digits)
+    order = np.arange(1280)
+    trainer.take_steps(order, 1e-3, 1.0)
+    tracemalloc.start()
+    try:
+        trainer.take_steps(order, 1e-3, 1.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A hidden activation takes 128 KiB, the parameters 111 KiB; NumPy's buffers for a change of
+    # type, 32 KiB.
+    assert peak < 48 * 1024
+
+
+def test_numba_trains_to_the_same_bits(digits):
+    pytest.importorskip("numba", reason="numba is not installed")
+    plain, compiled = (
+        trained(dataclasses.replace(SMALL, numba=numba), digits, epochs=1).network.parameters
+        for numba in (False, True)
+    )
+    assert np.array_equal(plain, compiled)
+
+
+def test_forward_pass_of_another_size_does_not_disturb_a_recorded_step(digits, cuda_stand_in):
+    config = dataclasses.replace(SMALL, device="gpu")
+    disturbed, alone = Trainer(config, digits), Trainer(config, digits)
+    for epoch in range(2):
+        alone.run_epoch(epoch)
+        disturbed.run_epoch(epoch)
+        disturbed.network.forward(cuda_stand_in.xp.zeros((7, 64), np.float32))
+    parameters = [trainer.network.parameters for trainer in (disturbed, alone)]
+    assert np.array_equal(*map(cuda_stand_in.to_host, parameters))
+
+
+def test_recorded_steps_report_divergence_and_throughput(digits, cuda_stand_in):
+    trainer = Trainer(dataclasses.replace(SMALL, device="gpu", seeds=(5,)), digits)
+    trainer.run_epoch(0)
+    assert trainer.samples_per_second == pytest.approx(1400 / trainer.seconds)
+    trainer = Trainer(dataclasses.replace(SMALL, device="gpu", learning_rate=1e4), digits)
+    with pytest.raises(DivergenceError, match=r"became (inf|nan) in step \d+ of 14 of epoch 1"):
+        trainer.run_epoch(0)
 
 
 def test_same_configuration_trains_to_the_same_bits(digits):

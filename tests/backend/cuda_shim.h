@@ -66,7 +66,8 @@ static T atomicAdd(T* p, std::common_type_t<T> x)
 namespace shim {
 
 // The linker gives a section with such a name these two symbols, once it has a variable.
-extern char shared_start[] __asm__("__start_cuda_shared"), shared_end[] __asm__("__stop_cuda_shared");
+extern char shared_start[] __asm__("__start_cuda_shared");
+extern char shared_end[] __asm__("__stop_cuda_shared");
 __shared__ char present __attribute__((used));
 
 // One fibre runs threads, one after another, until one of them waits; that one keeps the fibre.
@@ -88,7 +89,8 @@ static void* closure;
 template <class Index>
 static uint3 position(Index i, dim3 sizes)
 {
-    return {unsigned(i % sizes.x), unsigned(i / sizes.x % sizes.y), unsigned(i / sizes.x / sizes.y)};
+    Index row = i / sizes.x;
+    return {unsigned(i % sizes.x), unsigned(row % sizes.y), unsigned(row / sizes.y)};
 }
 
 // Go back to the scheduler until it resumes this fibre. It must not be inlined: no variable of
@@ -128,6 +130,7 @@ static __attribute__((noinline)) void resume(Fibre* fibre)
     ucontext_t context;
     getcontext(&context);
     context.uc_stack.ss_sp = malloc(stack_size);
+    // Tops of stacks that lie a power of two apart would compete for the same lines of the cache.
     context.uc_stack.ss_size = stack_size - (fibre - fibres) % 64 * 256;
     makecontext(&context, run_threads, 0);
     setcontext(&context);
@@ -145,7 +148,8 @@ static const char* run_block()
         int line = 0;
         for (Fibre* fibre = fibres; fibre < fibres + used; fibre++) {
             if (!fibre->waiting) continue;
-            if (line && fibre->line != line) error = "threads of a block wait at different barriers";
+            if (line && fibre->line != line)
+                error = "threads of a block wait at different barriers";
             line = fibre->line;
             waiting = true;
         }

@@ -43,6 +43,26 @@ def test_cupy_without_a_gpu_says_so(monkeypatch, answer):
         get_backend("gpu")
 
 
+@pytest.mark.usefixtures("cupy_stand_in")
+def test_unknown_way_to_use_the_gpu_is_refused_by_name(monkeypatch):
+    get_backend.cache_clear()
+    monkeypatch.setenv("LPC_GPU", "quick")
+    with pytest.raises(DeviceError, match="LPC_GPU is 'quick': set it to graph"):
+        get_backend("gpu")
+
+
+def test_kernels_that_fail_name_the_way_around_them(cuda_stand_in, monkeypatch):
+    def fail():
+        raise OSError("libcublas.so: cannot open")
+
+    get_backend.cache_clear()
+    cuda_stand_in.ops._library.cache_clear()
+    cuda_stand_in.ops._cublas.cache_clear()
+    monkeypatch.setattr("lpc_scratch.backend.cuda_ops.load", fail)
+    with pytest.raises(DeviceError, match=r"libcublas.so: cannot open.*set LPC_GPU=eager"):
+        get_backend("gpu")
+
+
 def test_stand_in_for_cupy_is_as_strict_as_cupy(cupy_stand_in):
     device, host = cupy_stand_in.xp.ones(2), np.ones(2)
     assert backend_of(device) is cupy_stand_in

@@ -227,9 +227,8 @@ def test_recording_begins_and_ends_in_turn():
     host_cuda.begin_capture()
     with pytest.raises(RuntimeError, match="under way"):
         host_cuda.begin_capture()
-    graph = host_cuda.end_capture()
+    host_cuda.end_capture().launch()
     assert not host_cuda.capturing()
-    graph.launch()
 
 
 @needs_nvrtc
