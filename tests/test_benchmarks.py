@@ -21,7 +21,7 @@ def dataset():
 @pytest.fixture
 def quick(monkeypatch):
     """Make blocks of steps short, and let ours and scikit-learn compete alone."""
-    for name in ("PAUSE", "_WARM_UP", "_BLOCK"):
+    for name in ("PAUSE", "_WARM_UP", "_CHUNK", "_BLOCK"):
         monkeypatch.setattr(timing, name, 1e-3)
     monkeypatch.setitem(machine._SIDE, "cpu", 64)
     all_candidates = candidates_on("cpu")

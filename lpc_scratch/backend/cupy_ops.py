@@ -12,6 +12,7 @@ import cupy
 import numpy as np
 
 from lpc_scratch.backend import numpy_ops
+from lpc_scratch.backend.adam import adam_factors
 from lpc_scratch.backend.array import Array
 
 xp = cupy
@@ -219,17 +220,16 @@ def adam_step(
     decoupled: bool,
 ) -> None:
     """One Adam or (decoupled) AdamW step on flat vectors; `step` counts from 1."""
-    beta1, beta2 = betas
+    rate, shift = adam_factors(step, learning_rate, betas, epsilon)
     if weight_decay and decoupled:
         parameters *= 1 - learning_rate * weight_decay
     elif weight_decay:
         gradients = gradients + weight_decay * parameters
-    first_moment *= beta1
-    first_moment += (1 - beta1) * gradients
-    second_moment *= beta2
-    second_moment += (1 - beta2) * (gradients * gradients)
-    denominator = cupy.sqrt(second_moment) / (1 - beta2**step) ** 0.5 + epsilon
-    parameters -= (learning_rate / (1 - beta1**step)) * (first_moment / denominator)
+    first_moment *= betas[0]
+    first_moment += gradients
+    second_moment *= betas[1]
+    second_moment += gradients * gradients
+    parameters -= rate * (first_moment / (cupy.sqrt(second_moment) + shift))
 
 
 def _slope(z: Array) -> float:

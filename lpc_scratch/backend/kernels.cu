@@ -94,7 +94,8 @@ extern "C" __global__ void sum_rows(const real* dy, real* out, int rows, int col
     const real* d = dy + (long long)member * rows * columns;
     real sum = 0;
     if (column < columns)
-        for (int row = threadIdx.y; row < rows; row += 16) sum += d[(long long)row * columns + column];
+        for (int row = threadIdx.y; row < rows; row += 16)
+            sum += d[(long long)row * columns + column];
     partial[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y == 0 && column < columns) {
@@ -328,26 +329,28 @@ extern "C" __global__ void sgd_step(real* parameters, const real* gradients, rea
     parameters[i] = p - (real)*rate * v;
 }
 
-// p -= rate m̂ / (sqrt(v̂) + epsilon), with m̂ = m / (1 - beta1^step) and v̂ likewise; before it
-// p *= 1 - rate shrink (decoupled decay), or g += decay p
+// p -= rate m̂ / (sqrt(v̂) + epsilon); before it p *= 1 - rate shrink (decoupled decay), or
+// g += decay p. The moments are kept as sums, m = beta1 m + g and v = beta2 v + g²; their weights
+// (1 - beta) / (1 - beta^step) are in `scale` and `shift`, as in adam.py.
 extern "C" __global__ void adam_step(real* parameters, const real* gradients, real* first_moment,
                                      real* second_moment, const long long* step,
                                      const double* rate, double beta1, double beta2,
                                      double epsilon, double shrink, double decay, long long n)
 {
     // Two powers in double are dear, so one thread works them out for its block.
-    __shared__ double root2, scale;
+    __shared__ double scale, shift;
     if (threadIdx.x == 0) {
-        root2 = sqrt(1 - pow(beta2, (double)*step));
-        scale = *rate * root2 / (1 - pow(beta1, (double)*step));
+        double weight1 = (1 - beta1) / (1 - pow(beta1, (double)*step));
+        double root2 = sqrt((1 - beta2) / (1 - pow(beta2, (double)*step)));
+        scale = *rate * weight1 / root2;
+        shift = epsilon / root2;
     }
     __syncthreads();
     long long i = element();
     if (i >= n) return;
     real p = parameters[i] * (real)(1 - *rate * shrink), g = gradients[i] + (real)decay * p;
-    real m = first_moment[i] * (real)beta1 + g * (real)(1 - beta1);
-    real v = second_moment[i] * (real)beta2 + g * g * (real)(1 - beta2);
+    real m = first_moment[i] * (real)beta1 + g, v = second_moment[i] * (real)beta2 + g * g;
     first_moment[i] = m;
     second_moment[i] = v;
-    parameters[i] = p - m / (sqrt(v) + (real)(epsilon * root2)) * (real)scale;
+    parameters[i] = p - m / (sqrt(v) + (real)shift) * (real)scale;
 }

@@ -1,6 +1,6 @@
 """Adam's step as one compiled loop, for networks of millions of parameters.
 
-`numpy_ops.adam_step` goes over the vectors a dozen times, this once: the same operations in the
+`numpy_ops.adam_step` goes over the vectors ten times, this once: the same operations in the
 same order, and the same bits. It needs numba, and is used where a configuration says so.
 """
 
@@ -9,6 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from lpc_scratch.backend.adam import adam_factors
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.threads import in_parts
 
@@ -26,20 +27,10 @@ def adam_step(
     decoupled: bool,
 ) -> None:
     """One Adam or (decoupled) AdamW step on flat vectors; see `numpy_ops.adam_step`."""
-    beta1, beta2 = betas
-    r = (1 - beta2**step) ** 0.5
     shrink = 1 - learning_rate * weight_decay if decoupled else 1.0
-    numbers = (
-        shrink,
-        0.0 if decoupled else weight_decay,
-        beta1,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        r * epsilon,
-        learning_rate * r / (1 - beta1**step),
-    )
-    scalars = [parameters.dtype.type(x) for x in numbers]
+    decay = 0.0 if decoupled else weight_decay
+    factors = adam_factors(step, learning_rate, betas, epsilon)
+    scalars = [parameters.dtype.type(x) for x in (shrink, decay, *betas, *factors)]
     vectors = (parameters, gradients, first_moment, second_moment)
     in_parts(lambda part: _update(*(vector[part] for vector in vectors), *scalars), parameters.size)
 
@@ -53,17 +44,15 @@ def _update(
     shrink: Any,
     decay: Any,
     beta1: Any,
-    rest1: Any,
     beta2: Any,
-    rest2: Any,
-    shift: Any,
     rate: Any,
+    shift: Any,
 ) -> None:
     for i in range(parameters.size):
         p = parameters[i] * shrink
         g = gradients[i] + p * decay
-        m = first_moment[i] * beta1 + g * rest1
-        v = second_moment[i] * beta2 + g * g * rest2
+        m = first_moment[i] * beta1 + g
+        v = second_moment[i] * beta2 + g * g
         first_moment[i] = m
         second_moment[i] = v
         parameters[i] = p - m / (np.sqrt(v) + shift) * rate

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lpc_scratch.backend.adam import adam_factors
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_chunks
@@ -31,7 +32,7 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
 
 def sum_rows(dy: Array, out: Array | None = None) -> Array:
     """Sum over the batch: (..., B, O) to (..., 1, O)."""
-    return np.sum(dy, axis=-2, keepdims=True, out=out)
+    return np.matmul(_ones(dy.shape[-2], dy.dtype), dy, out=out)  # BLAS sums faster than np.sum
 
 
 def relu(x: Array, out: Array | None = None) -> Array:
@@ -135,18 +136,21 @@ def softmax_cross_entropy(
     (softmax - onehot) / B. Raises ValueError if `out` is not C-contiguous.
     """
     *_, B, K = logits.shape
-    labels = np.broadcast_to(labels, logits.shape[:-1])
+    if labels.ndim < logits.ndim - 1:
+        labels = np.broadcast_to(labels, logits.shape[:-1])
     p = np.empty(logits.shape, logits.dtype) if out is None else out
+    flat = _flat(p)
     true_class = _row_starts(labels.size, K) + labels.reshape(-1)  # positions in the flat array
-    np.subtract(logits, logits.max(axis=-1, keepdims=True), out=p)
-    true_logits = _flat(p)[true_class].reshape(labels.shape)
+    np.subtract(logits, np.maximum.reduce(logits, axis=-1, keepdims=True), out=p)
+    true_logits = flat[true_class].reshape(labels.shape)
     np.exp(p, out=p)
-    total = p.sum(axis=-1, keepdims=True)
-    loss = (np.log(total[..., 0]) - true_logits).mean(axis=-1)  # log-sum-exp minus true logit
+    total = np.add.reduce(p, axis=-1, keepdims=True)
+    loss = np.log(total[..., 0])
+    loss -= true_logits  # log-sum-exp minus true logit
+    total *= B
     p /= total
-    _flat(p)[true_class] -= 1
-    p /= B
-    return loss, p
+    flat[true_class] -= 1 / B
+    return np.add.reduce(loss, axis=-1) / loss.dtype.type(B), p
 
 
 def double_softmax_cross_entropy(
@@ -235,13 +239,10 @@ def adam_step(
 ) -> None:
     """One Adam or (decoupled) AdamW step on flat vectors; `step` counts from 1.
 
-    p -= learning_rate m̂ / (sqrt(v̂) + epsilon), with m̂ = m / (1 - β₁^step) and v̂ likewise,
-    computed as p -= (learning_rate r / (1 - β₁^step)) m / (sqrt(v) + r epsilon), with
-    r = sqrt(1 - β₂^step).
+    p -= learning_rate m̂ / (sqrt(v̂) + epsilon). The moments are kept as sums, m = β₁ m + g and
+    v = β₂ v + g², and weighted here: m̂ = m (1 - β₁) / (1 - β₁^step), and v̂ likewise.
     """
-    beta1, beta2 = betas
-    r = (1 - beta2**step) ** 0.5
-    rate, shift = learning_rate * r / (1 - beta1**step), r * epsilon
+    rate, shift = adam_factors(step, learning_rate, betas, epsilon)
 
     def update(part: slice) -> None:
         p, g, m, v = parameters[part], gradients[part], first_moment[part], second_moment[part]
@@ -250,12 +251,10 @@ def adam_step(
             p *= 1 - learning_rate * weight_decay
         elif weight_decay:
             g = np.add(g, np.multiply(p, weight_decay, out=t), out=scratch(p.shape, p.dtype, 1))
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=t)
-        v *= beta2
-        np.multiply(g, g, out=t)
-        t *= 1 - beta2
-        v += t
+        m *= betas[0]
+        m += g
+        v *= betas[1]
+        v += np.multiply(g, g, out=t)
         np.sqrt(v, out=t)
         t += shift
         np.divide(m, t, out=t)
@@ -275,6 +274,11 @@ def _flat(array: Array) -> Array:
 @lru_cache(maxsize=32)
 def _zeros(size: int, dtype: Any) -> Array:
     return np.zeros(size, dtype)
+
+
+@lru_cache(maxsize=32)
+def _ones(size: int, dtype: Any) -> Array:
+    return np.ones((1, size), dtype)
 
 
 @lru_cache(maxsize=32)

@@ -92,7 +92,8 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2015); weight decay is added to the gradient.
 
     m = β₁ m + (1 - β₁) g and v = β₂ v + (1 - β₂) g², each divided by 1 - β^t;
-    p -= learning_rate m̂ / (sqrt(v̂) + epsilon).
+    p -= learning_rate m̂ / (sqrt(v̂) + epsilon). The moments are kept without their factors
+    (1 - β), which join the division: a pass over memory fewer for each.
     """
 
     moment_names = ("first_moment", "second_moment")
