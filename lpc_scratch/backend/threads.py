@@ -16,7 +16,8 @@ from threadpoolctl import ThreadpoolController
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_CHUNK = 131_072  # elements: parameters, gradients and moments of so many stay in the cache
+_CHUNK = 262_144  # elements that are updated together: more leave the cache, fewer are much ado
+_PART = 131_072  # elements below which a second thread costs more than it saves
 _in_thread = ContextVar("in_thread", default=False)
 
 
@@ -46,7 +47,7 @@ def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
 
 def in_parts(update: Callable[[slice], None], size: int) -> None:
     """Update a vector of that size, a long one in as many parts as there are threads."""
-    parts = min(num_threads(), max(size // _CHUNK, 1))
+    parts = min(num_threads(), max(size // _PART, 1))
     bounds = [size * part // parts for part in range(parts + 1)]
     in_threads(update, [slice(first, end) for first, end in pairwise(bounds)])
 

@@ -1,0 +1,204 @@
+"""`python -m benchmarks.step`: one training step of ours and of its peers, in turns."""
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tqdm import tqdm
+
+from benchmarks import agreement, report
+from benchmarks.configurations import CONFIGURATIONS, Configuration, make_dataset
+from benchmarks.errors import BenchmarkError
+from benchmarks.machine import PEAK, LoadRecord, MatrixProduct, describe_machine
+from benchmarks.peers import NUMBA, OURS, candidates_on, gather_field
+from benchmarks.timing import Timing, interleave
+from data_utils import Dataset
+from lpc_scratch import command_line
+from lpc_scratch.backend import Device, get_backend
+
+
+@dataclass(frozen=True)
+class StepCommand:
+    """Time one training step (gather, forward, backward, Adam) of this project and of others."""
+
+    device: Device = "cpu"
+    """Where all of them run."""
+    rounds: int = 9
+    """Timed blocks of each one; the median over them is reported."""
+    only: str = ""
+    """Regular expression that a configuration's name must match, such as 'batch 64'."""
+    output: Path = Path("benchmarks/results")
+    """Folder of the results."""
+
+    def configurations(self) -> list[Configuration]:
+        """Return what is timed."""
+        try:
+            found = [c for c in CONFIGURATIONS if re.search(self.only, c.name)]
+        except re.error as error:
+            raise BenchmarkError(
+                f"--only {self.only!r} is no regular expression: {error}"
+            ) from error
+        if not found:
+            raise BenchmarkError(f"--only {self.only!r} matches no configuration's name")
+        if self.rounds < 2:
+            raise BenchmarkError(f"--rounds must be at least 2, not {self.rounds}")
+        return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code."""
+    return command_line.run(_run, arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    command = tyro.cli(StepCommand, prog="python -m benchmarks.step", args=list(arguments))
+    configurations = command.configurations()
+    backend = get_backend(command.device)
+    machine = describe_machine(backend, "benchmarks.step", arguments)
+    load = LoadRecord()
+
+    datasets = {c.features: make_dataset(c.features) for c in configurations}
+    proof = prove(configurations, datasets, command.device)
+    print(_proof_line(proof))
+    peak = MatrixProduct(backend)
+    rows = []
+    for configuration in tqdm(configurations, unit="network", disable=None):
+        dataset = datasets[configuration.features]
+        field = gather_field(candidates_on(command.device), configuration, dataset)
+        competitors = {name: peer.run for name, peer in field.peers.items()}
+        timings = interleave(competitors | {PEAK: peak.run}, command.rounds)
+        rows.append((configuration, timings, field.left_out))
+    machine |= load.finish()
+
+    results = _results(rows, peak.flops)
+    text = _text(command.device, machine, proof, results)
+    everything = {"machine": machine, "same_step": proof, **results}
+    report.write(command.output, command.device, everything, text)
+
+
+def prove(
+    configurations: Sequence[Configuration], datasets: dict[int, Dataset], device: Device = "cpu"
+) -> list[dict[str, Any]]:
+    """Compare a step of ours with torch's, with either Adam; empty where torch is missing.
+
+    Raises
+    ------
+    BenchmarkError
+        If a relative difference is not below the tolerance.
+    """
+    proof: list[dict[str, Any]] = []
+    for configuration in dict.fromkeys(c.without_dropout() for c in configurations):
+        for fused in (False, True):
+            try:
+                found = agreement.compare_steps(
+                    configuration, datasets[configuration.features], device, fused
+                )
+            except ModuleNotFoundError as error:
+                if error.name != "torch":
+                    raise
+                return []
+            found.require(configuration.name)
+            proof.append({"configuration": configuration.name, "fused": fused, **asdict(found)})
+    return proof
+
+
+def _proof_line(proof: list[dict[str, Any]]) -> str:
+    if not proof:
+        return "torch is not installed: that ours takes torch's step could not be proved."
+    worst = {
+        what: max(entry[what] for entry in proof) for what in ("loss", "gradients", "parameters")
+    }
+    return (
+        "Ours and torch's take the same step from the same weights without dropout. The largest "
+        "relative differences are "
+        + ", ".join(f"{value:.1e} ({what})" for what, value in worst.items())
+        + f"; {agreement.TOLERANCE:.0e} is allowed."
+    )
+
+
+def _results(
+    rows: Sequence[tuple[Configuration, dict[str, Timing], dict[str, str]]], peak_flops: int
+) -> dict[str, Any]:
+    """Return medians, ratios and shares of the peak, ready for JSON."""
+    # Of a peak the fastest block counts: the medians of other blocks are those of a busier machine.
+    peak = peak_flops / min(timings[PEAK].fastest for _, timings, _ in rows)
+    return {
+        "peak_gflops": peak / 1e9,
+        "configurations": [
+            {
+                "name": configuration.name,
+                "parameters": configuration.parameters,
+                "flops": configuration.flops,
+                "timings": {name: timing.milliseconds() for name, timing in timings.items()},
+                "left_out": left_out,
+                **_ratios(timings),
+                "share_of_peak": configuration.flops / timings[OURS].median / peak,
+            }
+            for configuration, timings, left_out in rows
+        ],
+    }
+
+
+def _ratios(timings: dict[str, Timing]) -> dict[str, Any]:
+    """Return peer / ours: above 1, ours is faster."""
+    ours = timings[OURS].median
+    peers = {n: t.median for n, t in timings.items() if n not in (OURS, NUMBA, PEAK)}
+    torch = min((median for name, median in peers.items() if "torch" in name), default=None)
+    numba = timings.get(NUMBA)
+    return {
+        "ratios": {name: median / ours for name, median in peers.items()},
+        "fastest_torch_to_ours": torch and torch / ours,
+        "fastest_torch_to_ours_with_numba": torch and numba and torch / numba.median,
+    }
+
+
+def _text(
+    device: Device, machine: dict[str, Any], proof: list[dict[str, Any]], results: dict[str, Any]
+) -> str:
+    entries = results["configurations"]
+    names = [n for n in candidates_on(device) if any(n in e["timings"] for e in entries)]
+    peers = [name for name in names if name not in (OURS, NUMBA)]
+    times = report.table(
+        ("network", *names),
+        [
+            (e["name"], *(e["timings"].get(name, {}).get("median_ms") for name in names))
+            for e in entries
+        ],
+    )
+    ratios = report.table(
+        ("network", *peers, "fastest torch / ours", "fastest torch / ours, numba", "share of peak"),
+        [
+            (
+                e["name"],
+                *(e["ratios"].get(name) for name in peers),
+                e["fastest_torch_to_ours"],
+                e["fastest_torch_to_ours_with_numba"],
+                f"{e['share_of_peak']:.0%}",
+            )
+            for e in entries
+        ],
+    )
+    left_out: dict[str, list[str]] = {}
+    for entry in entries:
+        for name, reason in entry["left_out"].items():
+            left_out.setdefault(f"{name} is left out: {reason}", []).append(entry["name"])
+    absences = [f"- {reason} ({'; '.join(where)})" for reason, where in left_out.items()]
+    return "\n\n".join(
+        (
+            report.heading(f"One training step, device {device}", machine),
+            _proof_line(proof),
+            f"Median milliseconds of a step:\n\n{times}",
+            "Time of the peer / time of ours in plain NumPy (above 1, ours is faster), and the "
+            "share that ours reaches of the peak of the float32 matrix product, "
+            f"{results['peak_gflops']:.0f} GFLOP/s in this run:\n\n{ratios}",
+            "\n".join(absences) or "All peers took part.",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
