@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.configurations import Configuration, make_dataset
+from benchmarks.errors import BenchmarkError
 from benchmarks.machine import LoadRecord, describe_machine
 from benchmarks.peers.ours import OurPeer
 from benchmarks.timing import interleave
@@ -46,6 +47,11 @@ class ScaleCommand:
     """Timed blocks of each point; the median over them is reported."""
     output: Path = Path("benchmarks/results")
     """Folder of the results."""
+
+    def check(self) -> None:
+        """Raise BenchmarkError for values out of range."""
+        if self.rounds < 2:
+            raise BenchmarkError(f"--rounds must be at least 2, not {self.rounds}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def measure(value: int, configuration: Configuration, samples: int, rounds: int)
 
 def _run(arguments: Sequence[str]) -> None:
     command = tyro.cli(ScaleCommand, prog="python -m benchmarks.scale", args=list(arguments))
+    command.check()
     machine = describe_machine(get_backend("cpu"), "benchmarks.scale", arguments)
     load = LoadRecord()
     tasks = [(axis, task) for axis, points in _AXES.items() for task in points]

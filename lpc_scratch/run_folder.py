@@ -27,7 +27,7 @@ from lpc_scratch.metrics_file import format_metrics, read_metrics
 from lpc_scratch.plots import RUN_PLOTS, save_run_plots
 from lpc_scratch.trainer import Trainer
 
-_MAY_CHANGE = ("data_dir", "device", "epochs", "evaluate_every")  # when a run is resumed
+_MAY_CHANGE = ("data_dir", "device", "epochs", "evaluate_every", "numba")  # when a run is resumed
 
 
 class RunFolder:

@@ -23,7 +23,7 @@ from lpc_scratch.training_step import TrainingStep
 # those can depend on the number of BLAS threads.
 _SMALL_PRODUCT = 8_000_000  # below, BLAS gains nothing by a second thread
 _GROUP_PRODUCT = 1_000_000  # below, threads wait for the interpreter more than they work
-_GROUP = 4  # the same for the members of a thread
+_GROUP = 2  # the same for the members of a thread
 
 
 class Trainer:

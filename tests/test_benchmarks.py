@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import agreement, machine, members, report, step, timing
+from benchmarks import agreement, machine, members, report, scale, step, timing
 from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, make_dataset
 from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.peers import OURS, candidates_on, gather_field
@@ -163,6 +163,12 @@ def test_a_run_without_torch_says_that_there_is_no_proof(monkeypatch, tmp_path, 
 def test_bad_settings_are_one_sentence(arguments, message, capsys):
     assert step.main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [members, scale])
+def test_a_median_of_one_round_is_refused(command, capsys):
+    assert command.main(["--rounds", "1"]) == 2
+    assert "--rounds must be at least 2" in capsys.readouterr().err
 
 
 def test_jax_takes_the_same_step(dataset):

@@ -85,6 +85,13 @@ def test_run_on_a_device_is_kept_and_resumed(path, request, stand_in):
     )
 
 
+def test_run_with_numba_is_resumed_without(path):
+    pytest.importorskip("numba", reason="numba is not installed")
+    run(path, dataclasses.replace(SMALL, numba=True, epochs=2))
+    parts, whole = run(path, SMALL, resume=True), train(SMALL)
+    assert np.array_equal(parts.network.parameters, whole.network.parameters)
+
+
 def test_rows_after_the_last_checkpoint_are_measured_again(path):
     run(path, dataclasses.replace(SMALL, epochs=4))
     state, metrics = path / "checkpoint.safetensors", path / "metrics.csv"

@@ -46,7 +46,7 @@ class JaxPeer:
             losses.append(loss)
         wait: Any = jax.block_until_ready
         wait(self.state)
-        return [float(loss) for loss in losses]
+        return jnp.stack(losses).tolist()
 
 
 def _step(

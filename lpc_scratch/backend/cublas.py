@@ -83,7 +83,7 @@ class Cublas:
         """Write out = a b, for a (..., m, k), b (..., k, n) and out (..., m, n) of one dtype.
 
         `out` is C-contiguous; a and b are so too, or the transpose of such an array, and have
-        the leading axes of `out` or none.
+        the leading axes of `out` or none. Raises RuntimeError if cuBLAS reports an error.
         """
         *stack, m, n = out.shape
         k, members = a.shape[-1], int(np.prod(stack))

@@ -34,7 +34,7 @@ def check() -> None:
 
 
 def next_rows(order: Array, step: Array, out: Array) -> Array:
-    """Rows of a minibatch out (..., B): those of number `step` in an order (..., N)."""
+    """Rows (..., B) of minibatch number `step`, a 0-d array, in an order (..., N); all int64."""
     batch = out.shape[-1]
     grid = (blocks(batch), out.size // batch)
     sizes = np.int32(order.shape[-1]), np.int32(batch)
@@ -43,7 +43,7 @@ def next_rows(order: Array, step: Array, out: Array) -> Array:
 
 
 def end_step(loss: Array, losses: Array, step: Array) -> None:
-    """Write losses[step] = loss, then add one to `step`."""
+    """Write losses[step] = loss, then add one to `step`, a 0-d int64 array."""
     launch("end_step", losses.dtype, (1,), loss, losses, step, np.int32(loss.size))
 
 
@@ -60,6 +60,8 @@ def affine(x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
 
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     """Matrix product of the last two axes."""
+    if a.dtype != b.dtype or a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"no product of {a.shape} {a.dtype} and {b.shape} {b.dtype}")
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = result(out, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
     _cublas(cupy.cuda.get_current_stream().ptr).matmul(_matrix(a, stack), _matrix(b, stack), y)
@@ -258,6 +260,8 @@ def _matrix(array: Array, stack: tuple[int, ...]) -> Array:
 def _elementwise(name: str, out: Array | None, *inputs: Array) -> Array:
     """Launch a kernel that reads vectors and writes one more; they have one shape and dtype."""
     first = inputs[0]
+    if any(x.shape != first.shape or x.dtype != first.dtype for x in inputs):
+        raise ValueError(f"{name} needs arrays of one shape and dtype")
     y = result(out, first.shape, first.dtype)
     arrays = (*map(plain, inputs), y)
     launch(name, first.dtype, (blocks(first.size),), *arrays, np.int64(first.size))

@@ -1,6 +1,7 @@
 """Launches recorded once and replayed as one CUDA graph."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -27,8 +28,10 @@ class Graph:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stream.synchronize()
-        self._stream.__exit__(*error)
+        try:
+            self._stream.synchronize()
+        finally:
+            self._stream.__exit__(*error)
 
     @property
     def recorded(self) -> bool:
@@ -41,9 +44,11 @@ class Graph:
         try:
             with cupy.cuda.using_allocator(self._pool.malloc):
                 work()
-        finally:
-            graph = self._stream.end_capture()
-        self._graph = graph
+        except BaseException:
+            with suppress(Exception):  # the recording is void; what stopped it is to be seen
+                self._stream.end_capture()
+            raise
+        self._graph = self._stream.end_capture()
 
     def replay(self) -> None:
         """Launch what was recorded."""

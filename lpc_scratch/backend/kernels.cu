@@ -143,7 +143,7 @@ extern "C" __global__ void tanh_forward(const real* x, real* y, long long n)
     if (i < n) y[i] = tanh(x[i]);
 }
 
-// dx = dy (1 - y²)
+// dx = dy (1 - y^2)
 extern "C" __global__ void tanh_backward(const real* dy, const real* y, real* dx, long long n)
 {
     long long i = element();
@@ -250,7 +250,7 @@ extern "C" __global__ void double_softmax_cross_entropy(const real* logits, cons
 
 // ---------------------------------------------------------------- penalties: a block a member
 
-// Mean of z² over a member's batch and coordinates.
+// Mean of z^2 over a member's batch and coordinates.
 __device__ real mean_square(const real* z, int size)
 {
     real sum = 0;
@@ -258,7 +258,7 @@ __device__ real mean_square(const real* z, int size)
     return block_sum(sum) / size;
 }
 
-// value = gamma exp(mean z²), dz = z value 2/(BD)
+// value = gamma exp(mean z^2), dz = z value 2/(BD)
 extern "C" __global__ void exp_penalty(const real* z, const real* gamma, real* value, real* dz,
                                        int rows, int columns, int gamma_stride)
 {
@@ -269,7 +269,7 @@ extern "C" __global__ void exp_penalty(const real* z, const real* gamma, real* v
     if (threadIdx.x == 0) value[blockIdx.x] = v;
 }
 
-// value = gamma mean z², dz = z gamma 2/(BD)
+// value = gamma mean z^2, dz = z gamma 2/(BD)
 extern "C" __global__ void l2_penalty(const real* z, const real* gamma, real* value, real* dz,
                                       int rows, int columns, int gamma_stride)
 {
@@ -280,7 +280,7 @@ extern "C" __global__ void l2_penalty(const real* z, const real* gamma, real* va
     if (threadIdx.x == 0) value[blockIdx.x] = v;
 }
 
-// value = gamma mean exp(z²), dz = z exp(z²) gamma 2/(BD)
+// value = gamma mean exp(z^2), dz = z exp(z^2) gamma 2/(BD)
 extern "C" __global__ void exp_coordinate_penalty(const real* z, const real* gamma, real* value,
                                                   real* dz, int rows, int columns,
                                                   int gamma_stride)
@@ -297,7 +297,7 @@ extern "C" __global__ void exp_coordinate_penalty(const real* z, const real* gam
     if (threadIdx.x == 0) value[blockIdx.x] = g * (sum / size);
 }
 
-// value = gamma mean over b of e_b, e_b = exp(|z_b|² / D), dz_b = z_b e_b gamma 2/(BD)
+// value = gamma mean over b of e_b, e_b = exp(|z_b|^2 / D), dz_b = z_b e_b gamma 2/(BD)
 extern "C" __global__ void exp_sample_penalty(const real* z, const real* gamma, real* value,
                                               real* dz, int rows, int columns, int gamma_stride)
 {
@@ -329,8 +329,8 @@ extern "C" __global__ void sgd_step(real* parameters, const real* gradients, rea
     parameters[i] = p - (real)*rate * v;
 }
 
-// p -= rate m̂ / (sqrt(v̂) + epsilon); before it p *= 1 - rate shrink (decoupled decay), or
-// g += decay p. The moments are kept as sums, m = beta1 m + g and v = beta2 v + g²; their weights
+// p -= rate m_hat / (sqrt(v_hat) + epsilon); before it p *= 1 - rate shrink (decoupled decay), or
+// g += decay p. The moments are kept as sums, m = beta1 m + g and v = beta2 v + g^2; their weights
 // (1 - beta) / (1 - beta^step) are in `scale` and `shift`, as in adam.py.
 extern "C" __global__ void adam_step(real* parameters, const real* gradients, real* first_moment,
                                      real* second_moment, const long long* step,

@@ -46,11 +46,14 @@ def plain(array: Array) -> Array:
 
 
 def result(out: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return `out`, or a new array."""
+    """Return `out`, or a new array; raise ValueError if a kernel cannot write to it."""
     if out is None:
         return cupy.empty(shape, dtype)
-    if not out.flags.c_contiguous:
-        raise ValueError("out must be C-contiguous")
+    if out.shape != tuple(shape) or out.dtype != dtype or not out.flags.c_contiguous:
+        raise ValueError(
+            f"out must be C-contiguous, of shape {tuple(shape)} and dtype {np.dtype(dtype)}, not "
+            f"{out.shape} and {out.dtype}"
+        )
     return out
 
 

@@ -3,12 +3,14 @@
 NumPy releases the interpreter's lock inside its loops, so plain threads run side by side.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
 from itertools import pairwise
+from threading import Lock
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -18,12 +20,16 @@ Result = TypeVar("Result")
 
 _CHUNK = 262_144  # elements that are updated together: more leave the cache, fewer are much ado
 _PART = 131_072  # elements below which a second thread costs more than it saves
+_holders, _holders_lock, _limit = 0, Lock(), None  # of `single_blas_thread`
 _in_thread = ContextVar("in_thread", default=False)
 
 
 @cache
 def num_threads() -> int:
-    """Return the number of threads that BLAS was given at the start: OPENBLAS_NUM_THREADS rules."""
+    """Return the number of threads that BLAS has when this is first called.
+
+    It is the number of cores unless OPENBLAS_NUM_THREADS says otherwise.
+    """
     blas = [library["num_threads"] for library in _controller().info() if _is_blas(library)]
     return max(blas, default=1)
 
@@ -37,8 +43,9 @@ def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
     if len(items) == 1 or _in_thread.get():
         return [function(item) for item in items]
     token = _in_thread.set(True)
-    futures = [_pool().submit(copy_context().run, function, item) for item in items[1:]]
+    futures: list[Future] = []
     try:
+        futures += [_pool().submit(copy_context().run, function, item) for item in items[1:]]
         return [function(items[0]), *(future.result() for future in futures)]
     finally:
         wait(futures)  # nothing of this call may still run when it ends by an error
@@ -65,13 +72,27 @@ def in_chunks(update: Callable[[slice], None], size: int) -> None:
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: small products gain nothing by two, and two threads collide."""
-    with _controller().limit(limits=1, user_api="blas"):
+    global _holders, _limit
+    with _holders_lock:  # of several at once, the first holds BLAS and the last lets it go
+        if not _holders:
+            _limit = _controller().limit(limits=1, user_api="blas")
+        _holders += 1
+    try:
         yield
+    finally:
+        with _holders_lock:
+            _holders -= 1
+            if not _holders:
+                _limit.restore_original_limits()
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(num_threads(), thread_name_prefix="lpc_scratch")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has none of the threads
 
 
 @cache

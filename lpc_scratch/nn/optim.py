@@ -25,7 +25,7 @@ class Optimizer(ABC):
     Attributes
     ----------
     steps : int
-        Number of steps taken.
+        Number of steps taken; a 0-d array of the device while a step is recorded.
     moments : dict of str to array (P,)
         All other state; with `steps`, enough to continue later.
     """
@@ -96,7 +96,7 @@ class Adam(Optimizer):
     (1 - β), which join the division: a pass over memory fewer for each.
     """
 
-    moment_names = ("first_moment", "second_moment")
+    moment_names = ("gradient_sum", "square_sum")
     decoupled: ClassVar[bool] = False
 
     def __init__(
@@ -115,8 +115,8 @@ class Adam(Optimizer):
         self.ops.adam_step(
             self.parameters[part],
             self.gradients[part],
-            self.moments["first_moment"][part],
-            self.moments["second_moment"][part],
+            self.moments["gradient_sum"][part],
+            self.moments["square_sum"][part],
             self.steps,
             learning_rate,
             self.betas,

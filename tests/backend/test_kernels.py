@@ -22,6 +22,7 @@ def test_kernels_compile_for_the_gpus_of_three_generations(architecture, real):
         pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
     if architecture not in nvrtc.architectures():
         pytest.skip(f"this NVRTC does not know {architecture}: pip install nvidia-cuda-nvrtc-cu12")
+    assert SOURCE.isascii()  # the compiler's files may be written in any encoding
     text = nvrtc.compile_to_ptx(SOURCE, architecture, (f"-DREAL={real}",))
     assert text.count(".entry") == SOURCE.count("__global__")
 
@@ -66,6 +67,26 @@ def test_products_of_transposes_and_of_shared_matrices(backend, rng, sizes, stac
         for right in (to_device(b), flipped[1]):
             product = backend.to_host(ops.matmul(left, right))
             assert np.allclose(product, a @ b, rtol=1e-13, atol=1e-13)
+
+
+def test_arrays_that_a_kernel_would_misread_are_refused(backend):
+    ones = backend.xp.ones
+    with pytest.raises(ValueError, match=r"no product of \(4, 5\) float64 and \(5, 4\) float32"):
+        backend.ops.matmul(ones((4, 5), "d"), ones((5, 4), "f"))
+    with pytest.raises(ValueError, match="one shape and dtype"):
+        backend.ops.multiply(ones((4, 5), "d"), ones(5, "d"))
+    with pytest.raises(ValueError, match=r"out must be C-contiguous, of shape \(1, 5\)"):
+        backend.ops.sum_rows(ones((4, 5), "d"), out=ones(7, "d"))
+
+
+def test_failed_recording_shows_what_failed(backend):
+    def fail():
+        raise MemoryError("no room")
+
+    graph = backend.graph()
+    with pytest.raises(MemoryError, match="no room"), graph:
+        graph.record(fail)
+    assert not graph.recorded
 
 
 def test_kernels_do_not_depend_on_the_order_of_threads(cuda_stand_in, rng):

@@ -46,7 +46,9 @@ def case(name, rng, stack, shape=(6, 5)):
     B, K = shape
     x, y = rng.normal(size=(2, *stack, B, K))
     labels = rng.integers(K, size=(*stack, B))
-    gamma = np.full((*stack, 1, 1), 3.0)
+    gamma = np.full((*stack, 1, 1), 3.0) + np.arange(np.prod(stack, dtype=int)).reshape(
+        *stack, 1, 1
+    )
     flat = rng.normal(size=(3, B * K)), np.abs(rng.normal(size=B * K))
     return {
         "affine": (x, rng.normal(size=(*stack, K, 4)), rng.normal(size=(*stack, 1, 4))),
@@ -145,6 +147,23 @@ def test_result_is_written_where_it_is_asked_for(gpu, rng, name, module):
     result = getattr(ops, name)(*arguments, out=out)
     assert (result[1] if isinstance(result, tuple) else result) is out
     assert np.array_equal(to_host(out), to_host(expected))
+
+
+def test_features_in_float_are_gathered_like_pixels(gpu, rng):
+    ops, to_device, to_host = gpu
+    source, rows = rng.normal(size=(20, 7)).astype(np.float32), rng.integers(20, size=(2, 6))
+    raw, out = np.empty((2, 6, 7), np.float32), np.empty((2, 6, 7))
+    result = ops.gather(*map(to_device, (source, rows)), 2.0, -1.0, *map(to_device, (raw, out)))
+    assert np.allclose(to_host(result), source[rows] * 2.0 - 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "double_softmax_cross_entropy"])
+def test_labels_can_be_common_to_all_members(gpu, rng, name):
+    ops, to_device, to_host = gpu
+    logits, labels = rng.normal(size=(3, 6, 5)), rng.integers(5, size=6)
+    found = getattr(ops, name)(to_device(logits), to_device(labels))
+    for result, expected in zip(found, getattr(numpy_ops, name)(logits, labels), strict=True):
+        assert np.allclose(to_host(result), expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "double_softmax_cross_entropy"])

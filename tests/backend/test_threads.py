@@ -1,4 +1,7 @@
+import multiprocessing
+import os
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -71,6 +74,18 @@ def test_chunks_cover_a_vector_once(size):
     assert (count == 1).all()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_child_has_threads_of_its_own():
+    in_threads(abs, [-1, -2, -3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer Pythons warn of forks where threads are
+        child = multiprocessing.get_context("fork").Process(target=in_threads, args=(abs, [1, 2]))
+        child.start()
+    child.join(20)
+    child.kill()
+    assert child.exitcode == 0
+
+
 def test_blas_is_held_to_one_thread_and_let_go():
     def blas():
         return {x["num_threads"] for x in threads._controller().info() if x["user_api"] == "blas"}
@@ -78,4 +93,10 @@ def test_blas_is_held_to_one_thread_and_let_go():
     before = blas()
     with single_blas_thread():
         assert blas() == {1}
+    first, second = single_blas_thread(), single_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert blas() == {1}
+    second.__exit__(None, None, None)
     assert blas() == before
