@@ -1,4 +1,4 @@
-"""One epoch of training, and one step: what the whole program is for."""
+"""Networks in training: epochs of steps, on one thread, on several, or as a recorded graph."""
 
 import time
 from contextlib import nullcontext

@@ -33,7 +33,7 @@ class Backend:
     xp : module
         `numpy` or `cupy`.
     ops : module
-        The primitives of `numpy_ops` or `cupy_ops`; both have the same signatures.
+        The primitives of `numpy_ops`, `cuda_ops` or `cupy_ops`; all have the same signatures.
     to_device, to_host : callable
         Host array to device array and back; no copy is made on the CPU.
     synchronize : callable

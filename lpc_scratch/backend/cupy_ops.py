@@ -2,7 +2,7 @@
 
 They are what `cuda_ops` is compared with, and what runs where LPC_GPU is eager. Same names,
 signatures and mathematics; see `numpy_ops` for the formulas. This is the only module that imports
-CuPy, and `get_backend("gpu")` is the only one that imports this module.
+CuPy: what else needs it takes `xp` from here, once `get_backend("gpu")` is asked for.
 """
 
 from collections.abc import Sequence

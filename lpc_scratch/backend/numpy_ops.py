@@ -2,8 +2,8 @@
 
 Axes count from the right and every leading axis is a stack of independent networks:
 B is the batch, I and O are features in and out, D latent dimensions, K classes.
-`out` is written in place and returned; without it a new array is made. `cupy_ops` has the
-same functions for the GPU.
+`out` is written in place and returned; without it a new array is made. `cuda_ops` and `cupy_ops`
+have the same functions for the GPU.
 """
 
 from collections.abc import Sequence
@@ -93,6 +93,7 @@ def dropout_mask(generators: Any, rate: float, out: Array) -> Array:
 
     Each generator draws the mask of one network: `out` is (B, I) for one and (E, B, I) for E.
     The share is rounded down to a multiple of 1/65536: 16 random bits decide for an element.
+    They are the one array that a step allocates: NumPy's generators have no `out` for raw bits.
     """
     dropped = int(rate * 65_536)
     masks = _flat(out).reshape(len(generators), -1)

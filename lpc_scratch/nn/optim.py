@@ -43,7 +43,7 @@ class Optimizer(ABC):
         self.moments = {name: backend.xp.zeros_like(parameters) for name in self.moment_names}
 
     def step(self, learning_rate: float) -> None:
-        """Change the parameters by one step."""
+        """Change the parameters by one step; the rate may be a 0-d array of the device."""
         self.steps += 1
         for part in self._stretches:
             self._update(part, learning_rate)
