@@ -5,7 +5,6 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from lpc_scratch.backend import Backend
 from lpc_scratch.backend.threads import num_threads
-from lpc_scratch.environment import describe_environment
+from lpc_scratch.environment import describe_environment, package_versions
 
 PEAK = "matrix product"
 _PACKAGES = ("torch", "jax", "jaxlib", "numba", "threadpoolctl")
@@ -51,7 +50,7 @@ def describe_machine(backend: Backend, command: str, arguments: Sequence[str]) -
     """Return date, command, versions, processor, threads and load average, ready for JSON."""
     description = describe_environment(backend)
     description["command"] = " ".join(["python", "-m", command, *arguments])
-    description["packages"] |= {name: found for name in _PACKAGES if (found := _version(name))}
+    description["packages"] |= package_versions(_PACKAGES)
     description["processor"] = _processor() or description["processor"]
     return description | {"cores": _cores(), "threads": num_threads()}
 
@@ -113,10 +112,3 @@ def _processor() -> str | None:
         return platform.processor() or None
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, None)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -17,7 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.machine import LoadRecord, describe_machine
 from benchmarks.peers import Peer
 from benchmarks.peers.ours import OurPeer
-from benchmarks.timing import interleave
+from benchmarks.timing import check_rounds, interleave
 from data_utils import Dataset
 from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
@@ -43,8 +43,7 @@ class MembersCommand:
         """Raise BenchmarkError for values out of range."""
         if not self.members or min(self.members) < 1:
             raise BenchmarkError(f"--members must be at least 1, not {list(self.members)}")
-        if self.rounds < 2:
-            raise BenchmarkError(f"--rounds must be at least 2, not {self.rounds}")
+        check_rounds(self.rounds)
 
 
 class Separate:

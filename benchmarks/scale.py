@@ -15,10 +15,9 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.configurations import Configuration, make_dataset
-from benchmarks.errors import BenchmarkError
 from benchmarks.machine import LoadRecord, describe_machine
 from benchmarks.peers.ours import OurPeer
-from benchmarks.timing import interleave
+from benchmarks.timing import check_rounds, interleave
 from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
 
@@ -50,8 +49,7 @@ class ScaleCommand:
 
     def check(self) -> None:
         """Raise BenchmarkError for values out of range."""
-        if self.rounds < 2:
-            raise BenchmarkError(f"--rounds must be at least 2, not {self.rounds}")
+        check_rounds(self.rounds)
 
 
 @dataclass(frozen=True)

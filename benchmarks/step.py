@@ -15,7 +15,7 @@ from benchmarks.configurations import CONFIGURATIONS, Configuration, make_datase
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import PEAK, LoadRecord, MatrixProduct, describe_machine
 from benchmarks.peers import NUMBA, OURS, candidates_on, gather_field
-from benchmarks.timing import Timing, interleave
+from benchmarks.timing import Timing, check_rounds, interleave
 from data_utils import Dataset
 from lpc_scratch import command_line
 from lpc_scratch.backend import Device, get_backend
@@ -44,8 +44,7 @@ class StepCommand:
             ) from error
         if not found:
             raise BenchmarkError(f"--only {self.only!r} matches no configuration's name")
-        if self.rounds < 2:
-            raise BenchmarkError(f"--rounds must be at least 2, not {self.rounds}")
+        check_rounds(self.rounds)
         return found
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.errors import BenchmarkError
+
 Run = Callable[[int], object]
 """Takes that many steps, and returns when the device has done them."""
 
@@ -49,6 +51,12 @@ class Timing:
             "blocks": self.blocks,
             "steps": self.steps,
         }
+
+
+def check_rounds(rounds: int) -> None:
+    """Raise BenchmarkError for a number of rounds that has no quartiles."""
+    if rounds < 2:
+        raise BenchmarkError(f"--rounds must be at least 2, not {rounds}")
 
 
 def interleave(runs: Mapping[str, Run], rounds: int) -> dict[str, Timing]:

@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 import yaml
 
-from lpc_scratch.errors import ConfigError
+from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.nn import schedules
 from lpc_scratch.nn.network import Architecture
 
@@ -230,7 +230,7 @@ def load_config(path: Path, cls: type[Config]) -> Config:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration file {path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"configuration file {path} is not YAML: {_one_line(error)}") from error
+        raise ConfigError(f"configuration file {path} is not YAML: {one_line(error)}") from error
     if not isinstance(settings, Mapping):
         raise ConfigError(f"configuration file {path} must hold lines of the form 'gamma: 10'")
     known = [field.name for field in dataclasses.fields(cls) if field.name != "config"]
@@ -290,7 +290,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

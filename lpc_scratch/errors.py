@@ -7,6 +7,11 @@ class LPCError(Exception):
     exit_code = 2
 
 
+def one_line(error: Exception) -> str:
+    """Return the text of a library's error as one line, to be part of a sentence."""
+    return " ".join(str(error).split())
+
+
 class ConfigError(LPCError):
     """A setting that is unknown, of the wrong type or out of range.
 

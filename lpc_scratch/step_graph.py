@@ -18,13 +18,17 @@ class StepGraph:
     ----------
     take_step : TrainingStep
         What a step is.
+    losses : array (steps, ...)
+        Where the losses of an order are written, on the device.
     samples : int
         Size of the training set.
     batch_size : int
         B.
     """
 
-    def __init__(self, take_step: TrainingStep, samples: int, batch_size: int) -> None:
+    def __init__(
+        self, take_step: TrainingStep, losses: Array, samples: int, batch_size: int
+    ) -> None:
         network = take_step.network
         assert network.backend.graph is not None
         xp, stack = network.backend.xp, network.stack
@@ -38,7 +42,7 @@ class StepGraph:
         self._learning_rate = xp.zeros((), np.float64)
         self._gamma = xp.zeros((), network.dtype)
         self._kept: list[dict[str, Array]] = []
-        self._losses = xp.empty((samples // batch_size, *stack), network.dtype)
+        self._losses = losses
 
     def take_steps(self, order: Array, learning_rate: float, gamma: float) -> Array:
         """Take a step for every whole minibatch of an order of samples.

@@ -1,14 +1,16 @@
 """Networks in training: epochs of steps, on one thread, on several, or as a recorded graph."""
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from itertools import pairwise
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from data_utils import Dataset
 from lpc_scratch.backend import Array, compiled_ops, get_backend
-from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread
+from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
@@ -87,7 +89,7 @@ class Trainer:
         self._groups = self._make_groups()
         self._graph = None
         if self.backend.graph:
-            self._graph = StepGraph(self._step, len(dataset.x_train), self.batch_size)
+            self._graph = StepGraph(self._step, self._losses, len(dataset.x_train), self.batch_size)
 
     def run_epoch(self, epoch: int) -> float:
         """Train one epoch, counted from 0; return the mean loss of its batches and members.
@@ -148,40 +150,26 @@ class Trainer:
         steps = order.shape[-1] // self.batch_size
         rows = self.backend.to_device(order)
 
-        def train_group(group: tuple[slice, TrainingStep]) -> None:
+        def train(group: tuple[Any, Callable[..., Array]]) -> None:
             members, take_step = group
-            take_step.optimizer.steps = self.optimizer.steps
             for step in range(steps):
                 batch = rows[members, step * self.batch_size : (step + 1) * self.batch_size]
                 self._losses[step, members] = take_step(batch, learning_rate, gamma)
 
+        for _, group_step in self._groups:
+            group_step.optimizer.steps = self.optimizer.steps
+        groups: list[tuple[Any, Callable[..., Array]]] = [*self._groups]
+        groups = groups or [(..., self.step)]
         threads = single_blas_thread() if self._is_small() else nullcontext()
         # Divergence shows in the losses: let it pass until they are read.
         with threads, np.errstate(over="ignore", invalid="ignore"):
-            if self._groups:
-                in_threads(train_group, self._groups)
-                self.optimizer.steps += steps
-            else:
-                for step in range(steps):
-                    batch = rows[..., step * self.batch_size : (step + 1) * self.batch_size]
-                    self._losses[step] = self.step(batch, learning_rate, gamma)
+            in_threads(train, groups)
+        for _, group_step in self._groups:
+            self.optimizer.steps = group_step.optimizer.steps  # the same in all of them
         return self.backend.to_host(self._losses[:steps])
 
     def step(self, rows: Array, learning_rate: float, gamma: float) -> Array:
-        """Take one optimiser step.
-
-        Parameters
-        ----------
-        rows : integer array (..., B)
-            Positions of the minibatch's samples in the training set.
-        learning_rate, gamma : float
-            Step size and strength of the penalty.
-
-        Returns
-        -------
-        array (...)
-            Loss before the step, cross-entropy plus penalty, in the network's dtype.
-        """
+        """Take one optimiser step of all members; see `TrainingStep.__call__`."""
         return self._step(rows, learning_rate, gamma)
 
     def divergence(self, what: str, epoch: int) -> DivergenceError:
@@ -208,10 +196,8 @@ class Trainer:
         """Return groups of members to be trained side by side; none where that does not pay."""
         members = len(self.config.seeds)
         count = min(num_threads(), members // _GROUP)
-        if count < 2 or not self._is_small() or self._largest_product() < _GROUP_PRODUCT:
+        if count < 2 or not self._is_small() or self._largest_product < _GROUP_PRODUCT:
             return []
-        bounds = [part * members // count for part in range(count + 1)]
-        groups = [slice(first, end) for first, end in pairwise(bounds)]
         return [
             (
                 group,
@@ -220,12 +206,13 @@ class Trainer:
                     self.optimizer.restricted_to(self.network.stretches(group)),
                 ),
             )
-            for group in groups
+            for group in split(members, count)
         ]
 
     def _is_small(self) -> bool:
-        return self.backend.name == "cpu" and self._largest_product() < _SMALL_PRODUCT
+        return self.backend.name == "cpu" and self._largest_product < _SMALL_PRODUCT
 
+    @cached_property
     def _largest_product(self) -> int:
         """Return the multiplications in the largest matrix product of a member's step."""
         weights = self.network.named_parameters().values()

@@ -15,7 +15,7 @@ import numpy as np
 
 from lpc_scratch.backend import numpy_ops
 from lpc_scratch.backend.array import Array
-from lpc_scratch.errors import DeviceError
+from lpc_scratch.errors import DeviceError, one_line
 
 __all__ = ["Array", "Backend", "Device", "backend_of", "compiled_ops", "get_backend"]
 
@@ -115,7 +115,7 @@ def _gpu_backend() -> Backend:
     except Exception as error:  # no driver, no device, no compiler, no cuBLAS: each its own kind
         raise DeviceError(
             "device gpu needs an NVIDIA GPU, and CuPy finds none that it can use "
-            f"({_one_line(error)}): check that nvidia-smi lists one, or use the device cpu"
+            f"({one_line(error)}): check that nvidia-smi lists one, or use the device cpu"
         ) from error
     transfers = (cupy_ops.to_device, cupy_ops.to_host, cupy_ops.synchronize)
     if mode == "eager":
@@ -127,12 +127,8 @@ def _gpu_backend() -> Backend:
         cuda_ops.check()
     except Exception as error:  # of the compiler, the driver or cuBLAS
         raise DeviceError(
-            f"the kernels of lpc_scratch cannot run on {description} ({_one_line(error)}): "
+            f"the kernels of lpc_scratch cannot run on {description} ({one_line(error)}): "
             "set LPC_GPU=eager to train with CuPy's own, more slowly"
         ) from error
     description += ", CUDA graph" + (", TF32" if cublas.uses_tf32() else "")
     return Backend("gpu", cupy_ops.xp, cuda_ops, *transfers, description, graph.Graph)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

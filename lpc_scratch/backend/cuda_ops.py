@@ -236,13 +236,8 @@ def adam_step(
 
 
 @cache
-def _library() -> Any:
-    return load()
-
-
-@cache
 def _cublas(stream: int) -> Cublas:
-    return Cublas(_library(), stream, cupy)
+    return Cublas(load(), stream, cupy)
 
 
 def _matrix(array: Array, stack: tuple[int, ...]) -> Array:

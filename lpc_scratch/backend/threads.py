@@ -45,18 +45,23 @@ def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
     token = _in_thread.set(True)
     futures: list[Future] = []
     try:
-        futures += [_pool().submit(copy_context().run, function, item) for item in items[1:]]
+        futures.extend(_pool().submit(copy_context().run, function, item) for item in items[1:])
         return [function(items[0]), *(future.result() for future in futures)]
     finally:
         wait(futures)  # nothing of this call may still run when it ends by an error
         _in_thread.reset(token)
 
 
+def split(size: int, parts: int) -> list[slice]:
+    """Return the slices that cut a length into so many parts, equal to within one element."""
+    bounds = [size * part // parts for part in range(parts + 1)]
+    return [slice(first, end) for first, end in pairwise(bounds)]
+
+
 def in_parts(update: Callable[[slice], None], size: int) -> None:
     """Update a vector of that size, a long one in as many parts as there are threads."""
     parts = min(num_threads(), max(size // _PART, 1))
-    bounds = [size * part // parts for part in range(parts + 1)]
-    in_threads(update, [slice(first, end) for first, end in pairwise(bounds)])
+    in_threads(update, split(size, parts))
 
 
 def in_chunks(update: Callable[[slice], None], size: int) -> None:

@@ -56,7 +56,6 @@ def test_kernels_that_fail_name_the_way_around_them(cuda_stand_in, monkeypatch):
         raise OSError("libcublas.so: cannot open")
 
     get_backend.cache_clear()
-    cuda_stand_in.ops._library.cache_clear()
     cuda_stand_in.ops._cublas.cache_clear()
     monkeypatch.setattr("lpc_scratch.backend.cuda_ops.load", fail)
     with pytest.raises(DeviceError, match=r"libcublas.so: cannot open.*set LPC_GPU=eager"):
