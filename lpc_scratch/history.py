@@ -15,7 +15,8 @@ COLUMNS = (
     *("loss", "cross_entropy", "penalty", "train_accuracy", "test_accuracy"),
     *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
     *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
-    *("latent_norm", "seconds"),
+    *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
+    *("margin", "classifier_norm", "predicted_norm", "norm_bound", "seconds"),
 )
 """Columns of `metrics.csv`, in order."""
 
@@ -38,7 +39,7 @@ class Snapshots:
         Histogram over EDGES of all latent coordinates, each standardised; values outside
         count in the outermost bins.
     class_means : list of float64 array (E, C, D)
-        Mean latent point of each class.
+        Mean latent point of each class; nan for a network that has diverged.
     """
 
     epochs: list[int] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Snapshots:
         """Add the latents (E, N, D) of the samples with labels (N,)."""
         self.epochs.append(epoch)
         self.counts.append(np.stack([_histogram(latent) for latent in latents]))
-        self.class_means.append(np.stack([class_means(latent, labels) for latent in latents]))
+        self.class_means.append(np.stack([_class_means(latent, labels) for latent in latents]))
 
     def to_arrays(self) -> dict[str, Array]:
         """Return `epochs` (T,), `edges`, `counts` (T, E, bins), `class_means` (T, E, C, D)."""
@@ -87,6 +88,8 @@ class History:
         The measurements: one row for each measured epoch and member, by the names of COLUMNS.
     snapshots : Snapshots
         The latent layer at every measured epoch.
+    diverged : dict of int to str
+        What happened to members that diverged, by their position; they have no later rows.
     """
 
     config: TrainConfig
@@ -94,14 +97,22 @@ class History:
     class_names: tuple[str, ...]
     rows: list[Row] = field(default_factory=list)
     snapshots: Snapshots = field(default_factory=Snapshots)
+    diverged: dict[int, str] = field(default_factory=dict)
 
     def column(self, name: str, member: int = 0) -> Array:
         """Return one column of one member over the T measured epochs, (T,)."""
         return np.array([row[name] for row in self.rows if row["member"] == member])
 
 
+def _class_means(latent: Array, labels: Array) -> Array:
+    if np.isfinite(latent).all():
+        return class_means(latent, labels)
+    return np.full((len(np.unique(labels)), latent.shape[1]), np.nan)
+
+
 def _histogram(latent: Array) -> Array:
     """Count all coordinates of a latent (N, D), each standardised; constants are left out."""
+    latent = latent[:, np.isfinite(latent).all(axis=0)]  # those of a diverged network are not
     deviation = latent.std(axis=0)
     varying = deviation > 0
     z = (latent[:, varying] - latent[:, varying].mean(axis=0)) / deviation[varying]

@@ -1,8 +1,10 @@
 """Measures of latent point collapse: pure functions of float64 arrays on the host.
 
 ``collapse`` asks whether the points of a class meet and the class means form a simplex;
-``binarity`` asks whether every latent coordinate takes two values and every class one code;
-``measure`` computes all of it at once.
+``binarity`` asks whether every latent coordinate takes two values and every class one code, and
+``codes`` how far apart these codes are; ``entropy`` asks how little room the points leave one
+another; ``measure`` computes all of it at once. ``equilibrium`` asks where the pull of
+cross-entropy and the push of the penalty on the latent balance.
 """
 
 from lpc_scratch.metrics.binarity import (
@@ -17,6 +19,7 @@ from lpc_scratch.metrics.binarity import (
     sign_purity,
     simplex_hamming,
 )
+from lpc_scratch.metrics.codes import CodeGeometry, code_geometry
 from lpc_scratch.metrics.collapse import (
     cdnv,
     centered_class_means,
@@ -31,14 +34,20 @@ from lpc_scratch.metrics.collapse import (
     within_class_scatter_trace,
     within_class_variability,
 )
+from lpc_scratch.metrics.entropy import latent_entropy
+from lpc_scratch.metrics.equilibrium import Balance, balance, margin
 from lpc_scratch.metrics.measure import measure
 
 __all__ = [
+    "Balance",
+    "CodeGeometry",
     "MixtureFit",
+    "balance",
     "cdnv",
     "centered_class_means",
     "class_codes",
     "class_means",
+    "code_geometry",
     "coefficient_of_variation",
     "distinct_codes",
     "equiangularity",
@@ -46,7 +55,9 @@ __all__ = [
     "etf_distance",
     "fit_mixtures",
     "hamming_distances",
+    "latent_entropy",
     "latent_norm",
+    "margin",
     "max_angle",
     "mean_class_distance",
     "measure",

@@ -13,6 +13,7 @@ from lpc_scratch.metrics.binarity import (
     latent_norm,
 )
 from lpc_scratch.metrics.classes import ClassGroups, as_labels, as_matrix, group_by_class
+from lpc_scratch.metrics.codes import code_geometry
 from lpc_scratch.metrics.collapse import (
     equiangularity,
     equinorm,
@@ -23,9 +24,12 @@ from lpc_scratch.metrics.collapse import (
     max_angle,
     self_duality,
 )
+from lpc_scratch.metrics.entropy import latent_entropy
 
 MAX_MIXTURES = 128
 """Most coordinates whose mixtures are fitted: a hidden layer's hundreds would take seconds."""
+NEIGHBORS = 3
+"""Which nearest neighbour the entropy is estimated from."""
 
 
 def measure(
@@ -62,11 +66,13 @@ def measure(
     -------
     dict
         ``nc1, cdnv, equinorm, equiangular, max_angle, etf_distance, nc3, nc4, gmm_score,
-        gmm_sigma, peak_distance, sign_purity, same_code, distinct_codes, latent_norm``, in this
-        order. Of more than MAX_MIXTURES coordinates, the mixtures take that many at even distances.
-        The first seven are nan where all samples are of one class. ``nc3`` uses the
-        columns of the classes that occur, and is nan where ``classifier_weight`` has no such
-        columns or not D rows.
+        gmm_sigma, peak_distance, sign_purity, same_code, distinct_codes, latent_norm,
+        latent_entropy, code_distance, code_spread``, in this order; the last two are the mean and
+        the standard deviation of :class:`CodeGeometry`. Of more than MAX_MIXTURES coordinates, the
+        mixtures take that many at even distances. The first seven and the last two are nan where
+        all samples are of one class, and ``latent_entropy`` where there are too few samples.
+        ``nc3`` uses the columns of the classes that occur, and is nan where ``classifier_weight``
+        has no such columns or not D rows.
 
     Raises
     ------
@@ -97,6 +103,8 @@ def measure(
         "same_code": grouped_same_code(groups),
         "distinct_codes": float(distinct_codes(groups.means > 0)),
         "latent_norm": latent_norm(groups.latent),
+        "latent_entropy": _entropy(groups.latent, seed),
+        **_between_codes(groups),
     }
 
 
@@ -122,6 +130,21 @@ def _between_classes(
         "etf_distance": etf_distance(M),
         "nc3": _matching_self_duality(groups, classifier_weight),
     }
+
+
+def _entropy(latent: npt.NDArray, seed: int) -> float:
+    """Return the latent entropy; nan where there are too few samples for it."""
+    if len(latent) <= NEIGHBORS:
+        return np.nan
+    return latent_entropy(latent, NEIGHBORS, seed)
+
+
+def _between_codes(groups: ClassGroups) -> dict[str, float]:
+    """Return the distances between the class codes, nan where there is only one."""
+    if len(groups.classes) < 2:
+        return {"code_distance": np.nan, "code_spread": np.nan}
+    geometry = code_geometry(groups.means > 0)
+    return {"code_distance": geometry.mean, "code_spread": geometry.spread}
 
 
 def _matching_self_duality(groups: ClassGroups, classifier_weight: npt.ArrayLike | None) -> float:

@@ -7,7 +7,7 @@ from lpc_scratch.metrics import measure
 NAMES = [
     *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
     *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
-    "latent_norm",
+    *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
 ]
 
 
@@ -25,6 +25,7 @@ def test_every_value_is_that_of_its_own_function(run):
     latent, labels, predictions, W = run
     M = metrics.centered_class_means(latent, labels)
     fit = metrics.fit_mixtures(latent, seed=3)
+    geometry = metrics.code_geometry(metrics.class_codes(latent, labels))
     values = measure(latent, labels, predictions=predictions, classifier_weight=W, seed=3)
     assert list(values) == NAMES
     assert all(type(value) is float for value in values.values())
@@ -45,6 +46,9 @@ def test_every_value_is_that_of_its_own_function(run):
             metrics.same_code_share(latent, labels),
             metrics.distinct_codes(metrics.class_codes(latent, labels)),
             metrics.latent_norm(latent),
+            metrics.latent_entropy(latent, seed=3),
+            geometry.mean,
+            geometry.spread,
         ],
         rel=1e-12,
     )
@@ -84,7 +88,7 @@ def test_a_network_that_predicts_one_class_is_still_measured(run):
         classifier_weight=W,
         by="prediction",
     )
-    assert [name for name in NAMES if np.isnan(values[name])] == NAMES[:7]
+    assert [name for name in NAMES if np.isnan(values[name])] == [*NAMES[:7], *NAMES[-2:]]
 
 
 def test_collapsed_classes_reach_the_ends_of_the_scales():
