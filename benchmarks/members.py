@@ -21,6 +21,7 @@ from benchmarks.timing import check_rounds, interleave
 from data_utils import Dataset
 from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
+from lpc_scratch.markdown import table
 
 _SEPARATE = 4  # separate runs that are timed; more of them cost the same each
 _STEPS = 20  # after which members and separate runs are compared
@@ -143,7 +144,7 @@ def _text(machine: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
             report.heading("Many networks at once", machine),
             f"{DIGITS.name}. Median milliseconds per step and network; of separate runs at most "
             f"{_SEPARATE} are timed, one after another.",
-            report.table(header, rows) + torch,
+            table(header, rows) + torch,
             f"Members whose parameters after {_STEPS} steps equal those of their separate run to "
             f"the bit: {', '.join(equal)}.",
         )

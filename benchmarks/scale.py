@@ -20,6 +20,7 @@ from benchmarks.peers.ours import OurPeer
 from benchmarks.timing import check_rounds, interleave
 from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
+from lpc_scratch.markdown import table
 
 _BASE = Configuration(784, (512, 512), 64, 128)
 _SAMPLES = 10_000
@@ -131,7 +132,7 @@ def _text(machine: dict[str, Any], axes: dict[str, list[Point]]) -> str:
         rows = [
             (p.value, p.parameters, p.step_ms, p.epoch_s, p.training_mb, p.data_mb) for p in points
         ]
-        parts.append(report.table((axis, *header), rows))
+        parts.append(table((axis, *header), rows))
     return "\n\n".join(parts)
 
 

@@ -19,6 +19,7 @@ from benchmarks.timing import Timing, check_rounds, interleave
 from data_utils import Dataset
 from lpc_scratch import command_line
 from lpc_scratch.backend import Device, get_backend
+from lpc_scratch.markdown import table
 
 
 @dataclass(frozen=True)
@@ -161,14 +162,14 @@ def _text(
     entries = results["configurations"]
     names = [n for n in candidates_on(device) if any(n in e["timings"] for e in entries)]
     peers = [name for name in names if name not in (OURS, NUMBA)]
-    times = report.table(
+    times = table(
         ("network", *names),
         [
             (e["name"], *(e["timings"].get(name, {}).get("median_ms") for name in names))
             for e in entries
         ],
     )
-    ratios = report.table(
+    ratios = table(
         ("network", *peers, "fastest torch / ours", "fastest torch / ours, numba", "share of peak"),
         [
             (

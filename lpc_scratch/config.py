@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -63,6 +64,8 @@ class TrainConfig:
     """Penalty on the latent layer of the architecture binary; the others have none."""
     gamma: float = 10.0
     """Strength of the penalty, at least 0; the first value of a gamma schedule."""
+    gammas: tuple[float, ...] = ()
+    """gamma of each network, as many as seeds (which may then repeat), in place of gamma."""
     gamma_schedule: Literal["constant", "geometric"] = "constant"
     """How gamma changes over training: not, or growing by factors up to a cap."""
     gamma_every: int = 5
@@ -134,18 +137,19 @@ class TrainConfig:
             rate = schedules.cosine_rate(epoch, rate, self.epochs)
         return rate * schedules.warmup_factor(epoch, self.warmup_epochs)
 
-    def gamma_at(self, epoch: int) -> float:
-        """Return the strength of the penalty in an epoch, counted from 0."""
+    @property
+    def initial_gammas(self) -> tuple[float, ...]:
+        """gamma of each network at the start of training, as many as seeds."""
+        return self.gammas or (self.gamma,) * len(self.seeds)
+
+    def gammas_at(self, epoch: int) -> tuple[float, ...]:
+        """Return the strength of each network's penalty in an epoch, counted from 0."""
         if self.gamma_schedule == "constant":
-            return self.gamma
-        return schedules.geometric_gamma(
-            epoch,
-            self.gamma,
-            self.gamma_every,
-            self.gamma_factor,
-            self.gamma_switch,
-            self.gamma_late_factor,
-            self.gamma_max,
+            return self.initial_gammas
+        rises = (self.gamma_every, self.gamma_factor, self.gamma_switch, self.gamma_late_factor)
+        return tuple(
+            schedules.geometric_gamma(epoch, initial, *rises, self.gamma_max)
+            for initial in self.initial_gammas
         )
 
     def _check_ranges(self) -> None:
@@ -169,18 +173,26 @@ class TrainConfig:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if not self.seeds or any(seed < 0 for seed in self.seeds):
             raise ConfigError(f"seeds must be one or more of at least 0, not {list(self.seeds)}")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError(f"seeds must differ, and {list(self.seeds)} has one twice")
+        if self.gammas and len(self.gammas) != len(self.seeds):
+            raise ConfigError(
+                f"gammas must be as many as seeds, not {len(self.gammas)} for {len(self.seeds)}"
+            )
+        if min(self.initial_gammas) < 0:
+            raise ConfigError(f"gammas must be at least 0, not {list(self.gammas)}")
+        if len(set(zip(self.seeds, self.initial_gammas, strict=True))) < len(self.seeds):
+            both = f" with gammas {list(self.gammas)}" if self.gammas else ""
+            raise ConfigError(f"seeds must differ, and {list(self.seeds)}{both} has one twice")
         if self.numba and (self.device != "cpu" or self.optimizer == "sgd"):
             raise ConfigError(
                 "numba is for adam and adamw on the device cpu, not for "
                 f"{self.optimizer} on {self.device}: leave it off"
             )
-        if self.gamma_schedule == "geometric" and not 0 < self.gamma <= self.gamma_max:
-            raise ConfigError(
-                "gamma must be above 0 and at most gamma_max for the geometric schedule, not "
-                f"{self.gamma} with gamma_max {self.gamma_max}"
-            )
+        for gamma in self.initial_gammas:
+            if self.gamma_schedule == "geometric" and not 0 < gamma <= self.gamma_max:
+                raise ConfigError(
+                    "gamma must be above 0 and at most gamma_max for the geometric schedule, not "
+                    f"{gamma} with gamma_max {self.gamma_max}"
+                )
 
 
 _AT_LEAST: dict[str, float] = {
@@ -260,13 +272,16 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
             choices = ", ".join(get_args(hint))
             raise ConfigError(f"unknown {name} {value!r}: choose one of {choices}")
         return value
-    if hint == tuple[int, ...]:
+    if get_origin(hint) is tuple:
+        item, _ = get_args(hint)
         values = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(_number(name, int, v) for v in values)
+        return tuple(_coerce(name, item, v) for v in values)
     if hint in (int, float):
         return _number(name, hint, value)
-    if hint == Path | None and (value is None or isinstance(value, (str, Path))):
-        return None if value is None else Path(value)
+    if get_origin(hint) is UnionType:  # X | None
+        return None if value is None else _coerce(name, get_args(hint)[0], value)
+    if hint is Path and isinstance(value, (str, Path)):
+        return Path(value)
     if hint in (bool, str) and isinstance(value, hint):
         return value
     raise ConfigError(f"{name} cannot be {value!r}, a {type(value).__name__}")

@@ -12,6 +12,10 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+class SweepError(LPCError, RuntimeError):
+    """An experiment that cannot be run to its end."""
+
+
 class ConfigError(LPCError):
     """A setting that is unknown, of the wrong type or out of range.
 

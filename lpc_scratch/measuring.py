@@ -8,7 +8,7 @@ from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.history import History, Row
 from lpc_scratch.inference import latent_and_logits
-from lpc_scratch.metrics import measure
+from lpc_scratch.metrics import balance, margin, measure
 from lpc_scratch.trainer import Trainer
 
 
@@ -21,68 +21,78 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     Returns
     -------
     rows : list of dict
-        One row for each member, by the names of `history.COLUMNS`.
+        One row for each member that has not diverged, by the names of `history.COLUMNS`.
     latents : float64 array (E, N, D)
         Latent activations of the training set, on the host.
 
     Raises
     ------
     DivergenceError
-        If a network's loss is no longer finite.
+        If a network's loss is no longer finite, unless the others are to keep going.
     """
     network, dataset, config = trainer.network, trainer.dataset, trainer.config
     last = max(epoch - 1, 0)  # the epoch whose settings led here
-    gamma, members = config.gamma_at(last), len(config.seeds)
+    gammas, members = config.gammas_at(last), len(config.seeds)
 
     def per_member(array: Array, axes: int) -> Array:
         host = trainer.backend.to_host(array)
         return host.reshape(members, *host.shape[host.ndim - axes :])
 
+    scale, shift = dataset.scale, dataset.shift
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
-        scale, shift = dataset.scale, dataset.shift
         latent, logits = latent_and_logits(network, trainer.x_train, scale, shift)
         _, test_logits = latent_and_logits(network, trainer.x_test, scale, shift)
-        # Once for all that follows; in float32 the equal squares of a collapsed latent add up with
-        # a systematic rounding.
-        latents = per_member(latent, 2).astype(np.float64)
-        labels = np.broadcast_to(dataset.y_train, (members, len(dataset.y_train)))
-        cross_entropy, _ = trainer.loss(per_member(logits, 2).astype(np.float64), labels)
-        penalty = np.zeros(members)
-        if trainer.penalty:
-            penalty, _ = trainer.penalty(latents, gamma)
-    loss = cross_entropy + penalty
-    if not np.isfinite(loss).all():
-        member = int(np.argmin(np.isfinite(loss)))
-        seed = config.seeds[member]
-        raise trainer.divergence(
-            f"the loss of seed {seed} is {loss[member]} after epoch {epoch}", last
-        )
-
-    predictions = per_member(logits.argmax(-1), 1)
+    # Once for all that follows; in float32 the equal squares of a collapsed latent add up with a
+    # systematic rounding.
+    latents = per_member(latent, 2).astype(np.float64)
+    all_logits = per_member(logits, 2)
     test_predictions = per_member(test_logits.argmax(-1), 1)
     weights = per_member(network.classifier.W, 2)
+
     rows: list[Row] = []
-    for member, seed in enumerate(config.seeds):
+    for member, seed in trainer.in_training():
+        z, s, labels = latents[member], all_logits[member].astype(np.float64), dataset.y_train
+        with np.errstate(over="ignore", invalid="ignore"):
+            cross_entropy, dlogits = trainer.loss(s, labels)
+            penalty, dpenalty = np.float64(0), np.zeros_like(z)
+            if trainer.penalty:
+                penalty, dpenalty = trainer.penalty(z, gammas[member])
+        loss = cross_entropy + penalty
+        if not np.isfinite(loss):
+            what = f"the loss of seed {seed} is {loss} after epoch {epoch}"
+            trainer.report_divergence(member, what, last)
+            continue
+        predictions = s.argmax(-1)
         row: Row = {
             "epoch": epoch,
             "member": member,
             "seed": seed,
-            "gamma": gamma,
+            "gamma": gammas[member],
             "learning_rate": config.learning_rate_at(last),
-            "loss": float(loss[member]),
-            "cross_entropy": float(cross_entropy[member]),
-            "penalty": float(penalty[member]),
-            "train_accuracy": float(np.mean(predictions[member] == dataset.y_train)),
+            "loss": float(loss),
+            "cross_entropy": float(cross_entropy),
+            "penalty": float(penalty),
+            "train_accuracy": float(np.mean(predictions == labels)),
             "test_accuracy": float(np.mean(test_predictions[member] == dataset.y_test)),
         }
-        row |= measure(
-            latents[member],
-            dataset.y_train,
-            predictions=predictions[member],
-            classifier_weight=weights[member],
-        )
+        W = weights[member]
+        row |= measure(z, labels, predictions=predictions, classifier_weight=W)
+        row |= _measure_forces(z, labels, s, W, dlogits, dpenalty)
         rows.append(row | {"seconds": trainer.seconds})
     return rows, latents
+
+
+def _measure_forces(
+    latent: Array, labels: Array, logits: Array, W: Array, dlogits: Array, dpenalty: Array
+) -> dict[str, float]:
+    """Return how far apart classes are held, and how pull and push on the latent layer balance."""
+    forces = balance(latent, labels, logits, W, dlogits, dpenalty)
+    return {
+        "margin": margin(logits, labels),
+        "classifier_norm": float(np.linalg.norm(W)),
+        "predicted_norm": forces.predicted_norm,
+        "norm_bound": forces.norm_bound,
+    }
 
 
 class CollapseWatch:

@@ -40,19 +40,21 @@ class StepGraph:
         self._step = xp.zeros((), np.int64)  # number of the step in the order
         self._steps = xp.zeros((), np.int64)  # number of steps that the optimiser has taken
         self._learning_rate = xp.zeros((), np.float64)
-        self._gamma = xp.zeros((), network.dtype)
+        self._gamma = xp.zeros((*stack, 1, 1), network.dtype)
         self._kept: list[dict[str, Array]] = []
         self._losses = losses
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float) -> Array:
+    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples.
 
         Parameters
         ----------
         order : integer array (..., n) on the host
             Positions in the training set.
-        learning_rate, gamma : float
-            Step size and strength of the penalty.
+        learning_rate : float
+            Step size.
+        gamma : float or array (..., 1, 1)
+            Strength of the penalty.
 
         Returns
         -------
@@ -65,7 +67,7 @@ class StepGraph:
         self._step.fill(0)
         self._steps.fill(optimizer.steps)
         self._learning_rate.fill(learning_rate)
-        self._gamma.fill(gamma)
+        self._gamma[...] = gamma
         done, optimizer.steps = optimizer.steps, self._steps
         try:
             with self._graph:

@@ -1,5 +1,6 @@
 """Networks in training: epochs of steps, on one thread, on several, or as a recorded graph."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -37,6 +38,8 @@ class Trainer:
         All settings.
     dataset : Dataset
         The data; it stays on the device as stored.
+    keep_going : bool
+        Whether the other members of a stack train on after one of them has diverged.
 
     Attributes
     ----------
@@ -48,6 +51,8 @@ class Trainer:
         Time spent in epochs, measurements not counted.
     samples_per_second : float
         Throughput of the last epoch; a sample counts once for each member.
+    diverged : dict of int to str
+        What happened to the members that are no longer in training, by their position.
 
     Raises
     ------
@@ -55,9 +60,11 @@ class Trainer:
         If the configuration's device cannot be used.
     """
 
-    def __init__(self, config: TrainConfig, dataset: Dataset) -> None:
+    def __init__(self, config: TrainConfig, dataset: Dataset, keep_going: bool = False) -> None:
         self.config = config
         self.dataset = dataset
+        self.keep_going = keep_going
+        self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
         self.network = Network(
             dataset.num_features,
@@ -98,31 +105,42 @@ class Trainer:
         ------
         DivergenceError
             If a loss was not finite, naming the first such step, or the optimiser's moments are
-            not. Both are read once an epoch, so that a GPU is not kept waiting at every step.
+            not, unless the others are to keep going. Both are read once an epoch, so that a GPU is
+            not kept waiting at every step.
         """
         started = time.perf_counter()
-        learning_rate, gamma = self.config.learning_rate_at(epoch), self.config.gamma_at(epoch)
         self.start_epoch(epoch)
-        losses = self.take_steps(self._shuffle(epoch), learning_rate, gamma)
+        learning_rate = self.config.learning_rate_at(epoch)
+        losses = self.take_steps(self._shuffle(epoch), learning_rate, self.gamma_at(epoch))
         losses = losses.reshape(self.steps_per_epoch, -1)
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
         self.samples_per_second = losses.size * self.batch_size / elapsed
-        bad_steps, bad_members = np.nonzero(~np.isfinite(losses))
-        if len(bad_steps):
-            step, member = bad_steps[0], bad_members[0]
-            raise self.divergence(
-                f"the loss of seed {self.config.seeds[member]} became {losses[step, member]} in "
-                f"step {step + 1} of {self.steps_per_epoch} of epoch {epoch + 1}",
-                epoch,
-            )
+        for member, seed in self.in_training():
+            bad_steps = np.flatnonzero(~np.isfinite(losses[:, member]))
+            if len(bad_steps):
+                step = bad_steps[0]
+                self.report_divergence(
+                    member,
+                    f"the loss of seed {seed} became {losses[step, member]} in step {step + 1} of "
+                    f"{self.steps_per_epoch} of epoch {epoch + 1}",
+                    epoch,
+                )
         # Squared gradients overflow before the loss, and then all of Adam's steps are zero.
-        isfinite = self.backend.xp.isfinite
-        if not all(isfinite(moment).all() for moment in self.optimizer.moments.values()):
-            raise self.divergence(
-                f"the gradients overflowed by the end of epoch {epoch + 1}", epoch
-            )
-        return float(losses.mean())
+        for member, seed in self.in_training() if self._overflows(slice(None)) else ():
+            stretches = self.network.stretches(slice(member, member + 1))
+            if any(map(self._overflows, stretches)):
+                self.report_divergence(
+                    member,
+                    f"the gradients of seed {seed} overflowed by the end of epoch {epoch + 1}",
+                    epoch,
+                )
+        members = [member for member, _ in self.in_training()]
+        return float(losses[:, members].mean()) if members else math.nan
+
+    def in_training(self) -> list[tuple[int, int]]:
+        """Return position and seed of every member that has not diverged."""
+        return [m for m in enumerate(self.config.seeds) if m[0] not in self.diverged]
 
     def start_epoch(self, epoch: int) -> None:
         """Make the networks draw the dropout of an epoch, counted from 0."""
@@ -130,15 +148,24 @@ class Trainer:
         for _, step in self._groups:
             step.network.start_epoch(epoch)
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float) -> Array:
+    def gamma_at(self, epoch: int) -> float | Array:
+        """Return the strength of the penalty in an epoch, from 0: one for all, or (E, 1, 1)."""
+        gammas = self.config.gammas_at(epoch)
+        if len(set(gammas)) == 1:
+            return gammas[0]
+        return self.backend.to_device(np.array(gammas).reshape(-1, 1, 1))
+
+    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
         """Take one optimiser step for every whole minibatch of an order of samples.
 
         Parameters
         ----------
         order : integer array (..., n) on the host, n at most the size of the training set
             Positions in the training set.
-        learning_rate, gamma : float
-            Step size and strength of the penalty.
+        learning_rate : float
+            Step size.
+        gamma : float or array (E, 1, 1)
+            Strength of the penalty, as `gamma_at` returns it.
 
         Returns
         -------
@@ -152,9 +179,10 @@ class Trainer:
 
         def train(group: tuple[Any, Callable[..., Array]]) -> None:
             members, take_step = group
+            strength = gamma if isinstance(gamma, float) else gamma[members]
             for step in range(steps):
                 batch = rows[members, step * self.batch_size : (step + 1) * self.batch_size]
-                self._losses[step, members] = take_step(batch, learning_rate, gamma)
+                self._losses[step, members] = take_step(batch, learning_rate, strength)
 
         for _, group_step in self._groups:
             group_step.optimizer.steps = self.optimizer.steps
@@ -168,19 +196,27 @@ class Trainer:
             self.optimizer.steps = group_step.optimizer.steps  # the same in all of them
         return self.backend.to_host(self._losses[:steps])
 
-    def step(self, rows: Array, learning_rate: float, gamma: float) -> Array:
+    def step(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:
         """Take one optimiser step of all members; see `TrainingStep.__call__`."""
         return self._step(rows, learning_rate, gamma)
 
-    def divergence(self, what: str, epoch: int) -> DivergenceError:
-        """Return the error that says what diverged in an epoch, from 0, and what to do."""
+    def report_divergence(self, member: int, what: str, epoch: int) -> None:
+        """Raise DivergenceError with what happened in an epoch, from 0, and what to do.
+
+        Where the other members are to keep going, note it in `diverged` instead.
+        """
         causes = [f"the learning rate ({self.config.learning_rate_at(epoch):g})"]
         if self.penalty:
-            causes.insert(0, f"gamma ({self.config.gamma_at(epoch):g})")
-        return DivergenceError(
-            f"training diverged: {what}; lower {' or '.join(causes)} "
-            "(what was saved before is kept)"
-        )
+            causes.insert(0, f"gamma ({self.config.gammas_at(epoch)[member]:g})")
+        message = f"training diverged: {what}; lower {' or '.join(causes)}"
+        if not self.keep_going:
+            raise DivergenceError(f"{message} (what was saved before is kept)")
+        self.diverged[member] = message
+
+    def _overflows(self, part: slice) -> bool:
+        """Return whether the optimiser's moments are not finite somewhere in a stretch of them."""
+        isfinite = self.backend.xp.isfinite
+        return not all(isfinite(moment[part]).all() for moment in self.optimizer.moments.values())
 
     def _shuffle(self, epoch: int) -> Array:
         """Return the order of the samples in an epoch, (..., N): each member has its own."""

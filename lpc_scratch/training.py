@@ -34,6 +34,7 @@ def train(
     dataset: Dataset | None = None,
     recorder: Recorder | None = None,
     progress: Progress | None = None,
+    keep_going: bool = False,
 ) -> History:
     """Train the networks of a configuration, and measure them as they go.
 
@@ -47,6 +48,8 @@ def train(
         Keeps the run and says where to continue; by default nothing is kept.
     progress : Progress, optional
         Shows the run; by default nothing is shown.
+    keep_going : bool
+        Train the other networks on after one has diverged, and note it in `History.diverged`.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def train(
     DatasetError, DeviceError
         If the data or the device cannot be had.
     DivergenceError
-        If the loss of a network becomes infinite or NaN.
+        If the loss of a network becomes infinite or NaN, unless the others are to keep going.
     RunFolderError
         If a `run_folder.RunFolder` is the recorder and cannot be written or resumed.
 
@@ -67,8 +70,9 @@ def train(
     TrivialCollapseWarning
         If the penalty has drawn all classes to one point.
     """
-    trainer = Trainer(config, dataset or load_configured_dataset(config))
+    trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
     history = History(config, trainer.network, trainer.dataset.class_names)
+    history.diverged = trainer.diverged
     watch = CollapseWatch(trainer)
 
     def record(epoch: int) -> None:
@@ -77,6 +81,8 @@ def train(
         history.snapshots.record(epoch, latents, trainer.dataset.y_train)
         if recorder:
             recorder.save(trainer, history, rows)
+        if not rows:
+            return
         if progress:
             progress.measured(rows)
         watch.look(history, rows)
@@ -87,6 +93,8 @@ def train(
         record(done)
     for epoch in range(done + 1, config.epochs + 1):
         loss = trainer.run_epoch(epoch - 1)
+        if not trainer.in_training():
+            break
         if progress:
             progress.epoch(epoch, loss, trainer.samples_per_second)
         if epoch % config.evaluate_every == 0 or epoch == config.epochs:

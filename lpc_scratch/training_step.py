@@ -53,15 +53,17 @@ class TrainingStep:
         self._dlogits = empty((*batch, dataset.num_classes), network.dtype)
         self._dpenalty = empty((*batch, network.latent_dim), network.dtype)
 
-    def __call__(self, rows: Array, learning_rate: float, gamma: float) -> Array:
+    def __call__(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:
         """Take one step.
 
         Parameters
         ----------
         rows : integer array (..., B)
             Positions of the minibatch's samples in the training set.
-        learning_rate, gamma : float
-            Step size and strength of the penalty; 0-d arrays on a device that replays the step.
+        learning_rate : float
+            Step size; a 0-d array on a device that replays the step.
+        gamma : float or array (..., 1, 1)
+            Strength of the penalty, of all members or of each.
 
         Returns
         -------

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import agreement, machine, members, report, scale, step, timing
+from benchmarks import agreement, machine, members, scale, step, timing
 from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, make_dataset
 from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.peers import OURS, candidates_on, gather_field
+from lpc_scratch import markdown
 from lpc_scratch.nn.network import Network
 
 SMALL = Configuration(20, (8, 8), 4, 16)
@@ -51,7 +52,7 @@ def test_dropout_is_timed_only_where_there_is_a_layer_to_drop_from():
 
 
 def test_a_table_aligns_numbers_and_shows_what_is_missing_as_a_dash():
-    assert report.table(("network", "ours"), [("a", 0.12345), ("b", None)]).splitlines() == [
+    assert markdown.table(("network", "ours"), [("a", 0.12345), ("b", None)]).splitlines() == [
         "| network |  ours |",
         "| ------- | ----: |",
         "| a       | 0.123 |",
@@ -64,7 +65,7 @@ def test_a_table_aligns_numbers_and_shows_what_is_missing_as_a_dash():
     [(0.0, "0"), (0.01234, "0.0123"), (9.996, "10.0"), (99.96, "100"), (512, "512")],
 )
 def test_numbers_have_three_digits(value, text):
-    assert report.number(value) == text
+    assert markdown.number(value) == text
 
 
 def test_every_competitor_has_a_block_a_round(quick):

@@ -53,6 +53,9 @@ def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
         ({"seeds": []}, "seeds must be one or more"),
         ({"seeds": [-1]}, "seeds must be one or more"),
         ({"seeds": [1, 2, 1]}, "seeds must differ"),
+        ({"seeds": [1, 1], "gammas": [3, 3]}, r"\[1, 1\] with gammas \[3.0, 3.0\] has one twice"),
+        ({"seeds": [1, 2], "gammas": [3]}, "gammas must be as many as seeds, not 1 for 2"),
+        ({"seeds": [1, 2], "gammas": [3, -1]}, r"gammas must be at least 0, not \[3.0, -1.0\]"),
         ({"gamma": 10, "gamma_schedule": "geometric", "gamma_max": 1}, "at most gamma_max"),
         ({"dataset": 5}, "dataset cannot be 5, a int"),
     ],
@@ -102,7 +105,7 @@ def test_schedules_follow_their_settings():
     )
     rates = [config.learning_rate_at(epoch) for epoch in range(5)]
     assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.05])
-    assert [config.gamma_at(epoch) for epoch in range(5)] == [1, 1, 2, 2, 3]
+    assert [config.gammas_at(epoch) for epoch in range(5)] == [(1,), (1,), (2,), (2,), (3,)]
     cosine = TrainConfig(learning_rate=0.1, learning_rate_schedule="cosine", epochs=10)
     assert cosine.learning_rate_at(5) == pytest.approx(0.05)
-    assert TrainConfig().gamma_at(99) == TrainConfig().gamma
+    assert TrainConfig(seeds=(1, 2)).gammas_at(99) == (10, 10)

@@ -171,7 +171,7 @@ def exp_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tup
 
     z (..., B, D), gamma a number or (..., 1, 1); value (...), gradient like z.
     """
-    value = gamma * np.exp(_mean_square(z))
+    value = _as(z.dtype, gamma) * np.exp(_mean_square(z))
     return value[..., 0, 0], np.multiply(z, value * _slope(z), out=out)
 
 
@@ -181,9 +181,9 @@ def exp_coordinate_penalty(
     """gamma times the mean of exp(z²) over batch and coordinates, and its gradient."""
     e = np.multiply(z, z, out=out)
     np.exp(e, out=e)
-    value = gamma * e.mean(axis=(-2, -1), keepdims=True)
+    value = _as(z.dtype, gamma) * e.mean(axis=(-2, -1), keepdims=True)
     e *= z
-    e *= gamma * _slope(z)
+    e *= _as(z.dtype, gamma * _slope(z))
     return value[..., 0, 0], e
 
 
@@ -194,14 +194,14 @@ def exp_sample_penalty(
     e = np.vecdot(z, z)[..., None]
     e /= z.shape[-1]
     np.exp(e, out=e)
-    value = gamma * e.mean(axis=-2, keepdims=True)
-    return value[..., 0, 0], np.multiply(z, e * (gamma * _slope(z)), out=out)
+    value = _as(z.dtype, gamma) * e.mean(axis=-2, keepdims=True)
+    return value[..., 0, 0], np.multiply(z, e * _as(z.dtype, gamma * _slope(z)), out=out)
 
 
 def l2_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tuple[Array, Array]:
     """gamma times the mean of z² over batch and coordinates, and its gradient."""
-    value = gamma * _mean_square(z)
-    return value[..., 0, 0], np.multiply(z, gamma * _slope(z), out=out)
+    value = _as(z.dtype, gamma) * _mean_square(z)
+    return value[..., 0, 0], np.multiply(z, _as(z.dtype, gamma * _slope(z)), out=out)
 
 
 def sgd_step(
@@ -286,6 +286,11 @@ def _ones(size: int, dtype: Any) -> Array:
 def _row_starts(rows: int, columns: int) -> Array:
     """Positions of the first element of every row in a flat array."""
     return np.arange(rows) * columns
+
+
+def _as(dtype: Any, number: float | Array) -> Array:
+    """Return a number, or one for each network (float64), rounded once: the same bits for both."""
+    return np.asarray(number, dtype)
 
 
 def _slope(z: Array) -> float:

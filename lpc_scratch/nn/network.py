@@ -197,10 +197,13 @@ class Network:
         return network
 
     def stretches(self, part: slice) -> list[slice]:
-        """Return where the parameters of some members lie in the flat vectors."""
+        """Return where the parameters of some members lie in the flat vectors.
+
+        A single network is its own member 0.
+        """
         slices, start = [], 0
         for parameter in self.named_parameters().values():
-            size = parameter[0].size
+            size = parameter.size // len(self.seeds)
             slices.append(slice(start + part.start * size, start + part.stop * size))
             start += parameter.size
         return slices
