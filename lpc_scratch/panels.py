@@ -11,6 +11,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 Row = Mapping[str, float]
@@ -29,15 +31,24 @@ MAX_MARKED_ROWS = 20
 MAX_NAMES = 14
 
 
-def curves(rows: Sequence[Row], column: str) -> tuple[npt.NDArray, npt.NDArray]:
-    """Return the epochs (T,) and one curve a member (E, T), nan where there is no row."""
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches whose panels leave room for their labels."""
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return Figure(figsize=(width, height), layout=layout)
+
+
+def curves(rows: Sequence[Row], column: str, by: str = "member") -> tuple[npt.NDArray, npt.NDArray]:
+    """Return the epochs (T,) and one curve a member (E, T), nan where there is no row.
+
+    With ``by="seed"`` it is one curve a seed.
+    """
     if not rows:
         raise ValueError("rows is empty: there is no evaluated epoch to plot.")
-    for name in ("epoch", "member", column):
+    for name in ("epoch", by, column):
         if any(name not in row for row in rows):
             raise ValueError(f"rows lack the column {name!r}.")
     epochs, at = np.unique([row["epoch"] for row in rows], return_inverse=True)
-    members, of = np.unique([row["member"] for row in rows], return_inverse=True)
+    members, of = np.unique([row[by] for row in rows], return_inverse=True)
     values = np.full((len(members), len(epochs)), np.nan)
     values[of, at] = [row[column] for row in rows]
     return epochs, values
@@ -55,26 +66,39 @@ def draw_columns(
     log : bool
         Whether the axis is logarithmic, which leaves out what is not positive.
     """
-    _tidy(axes)
-    axes.margins(x=0.02)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    prepare_epochs(axes)
     for style, (column, label) in zip(STYLES, columns.items(), strict=False):
         epochs, values = curves(rows, column)
         shown = np.isfinite(values) & ((values > 0) | (not log))
         if shown.any():
             _draw_members(axes, epochs, np.where(shown, values, np.nan), label, *style)
     if not axes.lines:
-        axes.set(xticks=[], yticks=[])
-        axes.text(
-            0.5, 0.5, "not defined for this run", transform=axes.transAxes, ha="center", va="center"
-        )
+        write_instead(axes, "not defined for this run")
         return False
     if log:
         axes.set_yscale("log")
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(frameon=False, fontsize=8)
     return True
+
+
+def prepare_epochs(axes: Axes) -> None:
+    """Make the axes ready for curves against the epoch."""
+    tidy(axes)
+    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+
+
+def write_instead(axes: Axes, reason: str) -> None:
+    """Write into empty axes why nothing is drawn."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center")
+
+
+def tidy(axes: Axes) -> None:
+    """Take away the frame where there is no scale."""
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def draw_reference(axes: Axes, value: float, label: str) -> None:
@@ -134,7 +158,7 @@ def draw_histograms(
     axes.set_yticks(-np.arange(len(chosen)), [f"{epochs[t]:g}" for t in chosen])
     axes.set(xlabel="coordinate (standard deviations)", ylabel="epoch")
     axes.set_xlim(edges[0], edges[-1])
-    _tidy(axes)
+    tidy(axes)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
@@ -183,22 +207,52 @@ def draw_cosines(
     norms = np.linalg.norm(M, axis=1, keepdims=True)
     M = M / np.where(norms > 0, norms, 1)  # a class at the centre has no direction: cosine 0
     cosines = M @ M.T
-    image = axes.imshow(cosines, DIVERGING, vmin=-1, vmax=1, aspect="auto")
+    simplex = -1 / (classes - 1), f"-1/{classes - 1}"
+    return draw_pairs(axes, cosines, class_names, "cosine", (-1, 1), simplex, numbers)
+
+
+def draw_pairs(
+    axes: Axes,
+    values: npt.NDArray,
+    class_names: Sequence[str],
+    quantity: str,
+    limits: tuple[float, float],
+    simplex: tuple[float, str],
+    numbers: bool,
+) -> str:
+    """Draw a quantity of every two classes; return its mean ± std over the pairs.
+
+    Parameters
+    ----------
+    values : (C, C) symmetric
+        The quantity; the diagonal is drawn, but does not count as pairs.
+    limits : two floats
+        Values at the ends of the colours; the colour bar goes no further than 1, the largest value.
+    simplex : float and str
+        What a simplex has, marked in the colour bar, and how it is written there.
+    numbers : bool
+        Whether the values are written into the cells.
+    """
+    low, high = limits
+    image = axes.imshow(values, DIVERGING, vmin=low, vmax=high, aspect="auto")
     if numbers:
-        for (row, column), cosine in np.ndenumerate(cosines.round(2) + 0.0):  # + 0.0: no "-0.00"
-            text = axes.text(column, row, _minus(f"{cosine:.2f}"), fontsize=8)
-            text.set(ha="center", va="center", color="white" if cosine < -0.4 else "black")
+        for (row, column), value in np.ndenumerate(values.round(2) + 0.0):  # + 0.0: no "-0.00"
+            text = axes.text(column, row, _minus(f"{value:.2f}"), fontsize=8)
+            dark = value < low + 0.3 * (high - low)
+            text.set(ha="center", va="center", color="white" if dark else "black")
             text.set_in_layout(False)  # it is inside the axes anyway: saves measuring each
     _name_classes(axes.yaxis, class_names)
     _name_classes(axes.xaxis, class_names)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
-    simplex = -1 / (classes - 1)
-    ticks = {tick: f"{tick:g}" for tick in (-1, -0.5, 0, 0.5, 1) if abs(tick - simplex) > 0.15}
-    ticks[simplex] = f"-1/{classes - 1}"
+    place, name = simplex
+    apart = 0.075 * (1 - low)
+    ticks = {t: f"{t:g}" for t in np.linspace(low, 1, 5).tolist() if abs(t - place) > apart}
+    ticks[place] = name
     bar.set_ticks(list(ticks), labels=[_minus(label) for label in ticks.values()])
-    bar.ax.axhline(simplex, color="black", linewidth=1.5)
-    bar.set_label("cosine (line: simplex)")
-    pairs = cosines[np.triu_indices(classes, 1)]
+    bar.ax.set_ylim(low, 1)
+    bar.ax.axhline(place, color="black", linewidth=1.5)
+    bar.set_label(f"{quantity} (line: simplex)")
+    pairs = values[np.triu_indices(len(values), 1)]
     return _minus(f"{pairs.mean():.3f} ± {pairs.std():.3f}")
 
 
@@ -217,10 +271,6 @@ def _draw_members(
     axes.plot(
         epochs, mean, color=color, linestyle=linestyle, linewidth=2, label=label, marker=marker
     )
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _minus(number: str) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from lpc_scratch.panels import (
     GREY,
@@ -27,6 +26,7 @@ from lpc_scratch.panels import (
     draw_cosines,
     draw_histograms,
     draw_reference,
+    new_figure,
 )
 
 # Of a Gaussian that standardising has left with variance 1: -(log(2 pi) + 1) / 2.
@@ -86,7 +86,7 @@ def plot_training(rows: Sequence[Row]) -> Figure:
     Figure
         Two panels. ``penalty`` is drawn as it is, gamma included, and left out where it is zero.
     """
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     losses, accuracies = figure.subplots(1, 2)
     terms = {"loss": "loss", "cross_entropy": "cross-entropy", "penalty": "penalty (times gamma)"}
     draw_columns(losses, rows, terms, log=True)
@@ -113,7 +113,7 @@ def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
     Figure
         Three rows of four panels: points, simplex, binary codes.
     """
-    figure = _figure(12, 7.5)
+    figure = new_figure(12, 7.5)
     grid = figure.subplots(3, 4)
     for axes, metric in zip(grid.flat, METRICS, strict=True):
         drawn = draw_columns(axes, rows, metric.columns, metric.log)
@@ -152,7 +152,7 @@ def plot_latent_histograms(
     Figure
         Time runs downwards; every ridge is scaled to its own maximum.
     """
-    figure = _figure(5.5, 5)
+    figure = new_figure(5.5, 5)
     axes = figure.subplots()
     draw_histograms(axes, epochs, edges, counts, member)
     axes.set_title("Latent coordinates over training")
@@ -171,7 +171,7 @@ def plot_class_codes(class_means: npt.ArrayLike, class_names: Sequence[str]) -> 
     """
     means = check_means(class_means, class_names)
     classes, coordinates = means.shape
-    figure = _figure(min(12.0, 3.2 + 0.24 * coordinates), min(10.0, 1.5 + 0.27 * classes))
+    figure = new_figure(min(12.0, 3.2 + 0.24 * coordinates), min(10.0, 1.5 + 0.27 * classes))
     axes = figure.subplots()
     draw_codes(axes, means, class_names)
     axes.set_title("Class codes")
@@ -196,7 +196,7 @@ def plot_class_cosines(class_means: npt.ArrayLike, class_names: Sequence[str]) -
     """
     means = check_means(class_means, class_names)
     side = float(np.clip(2.6 + 0.32 * len(means), 4.5, 10))
-    figure = _figure(side + 0.9, side)
+    figure = new_figure(side + 0.9, side)
     axes = figure.subplots()
     spread = draw_cosines(axes, means, class_names, numbers=len(means) <= 12)
     axes.set_title(f"Cosines of the class means: {spread}")
@@ -225,7 +225,7 @@ def plot_overview(
         Names of the classes.
     """
     means = _last_means(class_means, epochs)
-    figure = _figure(10.5, 3.7)
+    figure = new_figure(10.5, 3.7)
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.2))
     draw_histograms(left, epochs, edges, counts)
     left.set_title("Latent coordinates")
@@ -269,11 +269,6 @@ def save_run_plots(
         figure.savefig(path, dpi=OVERVIEW_DPI if name == "overview" else DPI)
         paths.append(path)
     return paths
-
-
-def _figure(width: float, height: float) -> Figure:
-    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
-    return Figure(figsize=(width, height), layout=layout)
 
 
 def _last_means(class_means: npt.ArrayLike, epochs: npt.ArrayLike) -> npt.NDArray:

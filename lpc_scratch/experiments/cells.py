@@ -1,0 +1,135 @@
+"""A cell: one network of an experiment. Cells that differ in seed and gamma train together."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+from data_utils import Dataset, DatasetError
+from lpc_scratch.backend import Array, get_backend
+from lpc_scratch.backend.threads import single_blas_thread
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.environment import describe_environment
+from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
+from lpc_scratch.experiments.portrait import portray
+from lpc_scratch.history import History, Row
+from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.training import load_configured_dataset, train
+
+Status = Literal["finished", "diverged", "failed"]
+
+_DATA = ("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of one cell.
+
+    Attributes
+    ----------
+    config : TrainConfig
+        The complete settings, with one seed.
+    status : {"finished", "diverged", "failed"}
+        Whether training reached its last epoch, its loss became infinite or nan, or it could not
+        be run at all (memory, data).
+    message : str
+        One sentence on what went wrong; empty for a finished cell.
+    rows : list of dict
+        The measurements, by the names of `history.COLUMNS`; up to the divergence, if any.
+    class_names : tuple of str
+        Names of the classes.
+    arrays : dict of str to array
+        Class means (C, D) ``final_means`` and the other arrays of `portrait.portray`; empty unless
+        the cell is finished.
+    environment : dict
+        Where it ran; see `environment.describe_environment`.
+    """
+
+    config: TrainConfig
+    status: Status
+    message: str = ""
+    rows: list[Row] = field(default_factory=list)
+    class_names: tuple[str, ...] = ()
+    arrays: dict[str, Array] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
+    """Train cells that differ in seed and gamma only, as one stack of networks.
+
+    On the CPU the bits do not depend on what is trained together, nor on the number of threads:
+    BLAS is held to one.
+
+    Parameters
+    ----------
+    configs : sequence of TrainConfig
+        One seed each, and no ``gammas``.
+
+    Returns
+    -------
+    list of Result
+        One for each cell, in order. A cell that diverges does not stop the others; any other error
+        is reported as the failure of all.
+    """
+    seeds = tuple(config.seeds[0] for config in configs)
+    gammas = tuple(config.gamma for config in configs)
+    stack = replace(configs[0], seeds=seeds, gammas=gammas)
+    try:
+        with single_blas_thread(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
+            dataset = load_data(configs[0])
+            history = train(stack, dataset, keep_going=True)
+            portraits = _portraits(history, dataset)
+        environment = describe_environment(get_backend(stack.device))
+    except Exception as error:  # whatever it is, the other cells of the experiment go on
+        return failures(configs, error)
+    return [
+        Result(
+            config,
+            "diverged" if member in history.diverged else "finished",
+            history.diverged.get(member, ""),
+            [row | {"member": 0} for row in history.rows if row["member"] == member],
+            history.class_names,
+            portraits.get(member, {}),
+            environment,
+        )
+        for member, config in enumerate(configs)
+    ]
+
+
+def failures(configs: Sequence[TrainConfig], error: Exception) -> list[Result]:
+    """Return the results of cells that an error has kept from being trained."""
+    named = isinstance(error, (LPCError, DatasetError))
+    message = one_line(error) if named else f"{type(error).__name__}: {one_line(error)}"
+    return [Result(config, "failed", message) for config in configs]
+
+
+def _portraits(history: History, dataset: Dataset) -> dict[int, dict[str, Array]]:
+    """Return the final latent layer of every member that has not diverged."""
+    network = history.network
+    x_train = network.backend.to_device(dataset.x_train)
+    latent, _ = latent_and_logits(network, x_train, dataset.scale, dataset.shift)
+    members = len(history.config.seeds)
+    latents = network.backend.to_host(latent).reshape(members, *latent.shape[-2:])
+    return {
+        member: portray(latents[member].astype("f8"), dataset.y_train)
+        for member in range(members)
+        if member not in history.diverged
+    }
+
+
+def load_data(config: TrainConfig) -> Dataset:
+    """Load the data of a cell, or return those of the last cell where they are the same.
+
+    Raises
+    ------
+    DatasetError
+        If the data cannot be had.
+    """
+    return _load(TrainConfig(**{name: getattr(config, name) for name in _DATA}))
+
+
+@lru_cache(maxsize=1)
+def _load(config: TrainConfig) -> Dataset:
+    return load_configured_dataset(config, progress=False)

@@ -1,0 +1,98 @@
+"""What the commands `compare` and `sweep` share: settings, progress and what is written first."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from data_utils import DATASETS
+from lpc_scratch.backend import get_backend
+from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.environment import describe_environment
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.progress import make_progress
+from lpc_scratch.experiments.runner import run_cells
+from lpc_scratch.experiments.tables import write_text
+
+
+@dataclass(frozen=True)
+class ExperimentCommand(TrainConfig):
+    """Settings of an experiment: those of training, and how it is run."""
+
+    gammas: tyro.conf.Suppress[tuple[float, ...]] = ()
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = (0, 1, 2)
+    """Seeds; each trains a network of its own."""
+
+    jobs: int = -1
+    """Processes that train side by side; -1 takes one for each core."""
+    scheduler: str | None = None
+    """Address of a dask scheduler, such as tcp://127.0.0.1:8786, whose workers train in place of
+    processes on this machine."""
+    config: Path | None = None
+    """YAML file of settings, with the flags' names and underscores; flags override it."""
+    output: Path | None = None
+    """Folder of the experiment; what it holds already is not computed again."""
+    quiet: bool = False
+    """Print nothing but errors and warnings."""
+    print_config: bool = False
+    """Print the settings as YAML, and stop."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.jobs < 1 and self.jobs != -1:
+            raise ConfigError(f"jobs must be at least 1, or -1 for all cores, not {self.jobs}")
+        if self.output == Path():
+            raise ConfigError("output is empty or the current folder: name a folder for the results")
+
+    def base(self) -> TrainConfig:
+        """Return the settings of training, with the data's place independent of the folder."""
+        settings = {field.name: getattr(self, field.name) for field in fields(TrainConfig)}
+        config = TrainConfig(**settings)
+        data_dir = config.data_dir and config.data_dir.expanduser().resolve()
+        dataset = config.dataset
+        if dataset not in DATASETS and Path(dataset).expanduser().exists():
+            dataset = str(Path(dataset).expanduser().resolve())
+        return replace(config, data_dir=data_dir, dataset=dataset)
+
+    def settings(self) -> str:
+        """Return all settings as YAML, which --config reads."""
+        return dump_config(replace(self, config=None, print_config=False))
+
+
+def run_experiment(
+    command: ExperimentCommand, cells: Sequence[TrainConfig], axes: Sequence[str], folder: Path
+) -> list[Result]:
+    """Run the cells of a command with its progress, and write config.yaml and environment.json.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        What tells the cells apart, for the progress.
+    folder : Path
+        Folder of the experiment.
+
+    Raises
+    ------
+    LPCError, DatasetError
+        As `runner.run_cells`.
+    """
+    progress = None if command.quiet else make_progress(axes)
+    begun = describe_environment(get_backend("cpu" if command.scheduler else command.device))
+    started = time.perf_counter()
+    try:
+        results = run_cells(cells, folder, command.jobs, command.scheduler, progress)
+    finally:
+        if progress:
+            progress.close()
+    write_text(folder / "config.yaml", command.settings())
+    computed = [r for r in results if r.environment.get("date", "") >= begun["date"]]
+    if computed:  # a command that only draws again keeps what is known of the training
+        begun["wall_seconds"] = round(time.perf_counter() - started, 1)
+        begun["cells_computed"] = len(computed)
+        write_text(folder / "environment.json", json.dumps(begun, indent=2) + "\n")
+    return results

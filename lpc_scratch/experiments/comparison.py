@@ -1,0 +1,144 @@
+"""The tables and figures of a comparison of architectures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.comparison_plots import save_comparison_plots
+from lpc_scratch.experiments.tables import (
+    epoch_table,
+    epochs_until,
+    mean_and_deviation,
+    write_csv,
+    write_text,
+)
+from lpc_scratch.markdown import table
+
+LEARNED = 0.999
+"""Training accuracy that counts as learned."""
+
+_COLUMNS = {
+    "train_accuracy": "train accuracy",
+    "test_accuracy": "test accuracy",
+    "nc1": "NC1",
+    "equinorm": "equinorm",
+    "equiangular": "equiangular",
+    "etf_distance": "ETF distance",
+    "nc3": "NC3",
+    "nc4": "NC4",
+    "gmm_score": "GMM score",
+    "peak_distance": "peak distance",
+    "same_code": "same-code share",
+    "distinct_codes": "distinct codes",
+}
+
+Groups = dict[str, list[Result]]
+
+
+def write_comparison(results: Sequence[Result], folder: Path) -> str:
+    """Write comparison.csv, comparison.md and the figures; return the table.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        All architectures and seeds; what has failed or diverged is left out of averages.
+    folder : Path
+        Folder of the experiment.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder cannot be written.
+    """
+    groups: Groups = {}
+    for result in results:
+        groups.setdefault(result.config.architecture, []).append(result)
+    rows = epoch_table(results, ["architecture"])
+    if rows:
+        write_csv(folder / "comparison.csv", rows)
+    shown = _table(groups)
+    notes = [*_differences(groups), *_troubles(results)]
+    text = "\n\n".join((_heading(results), shown, *notes))
+    write_text(folder / "comparison.md", f"{text}\n")
+    finished = {
+        name: [result for result in group if result.status == "finished"]
+        for name, group in groups.items()
+    }
+    finished = {name: group for name, group in finished.items() if group}
+    if finished:
+        first = {name: group[0] for name, group in finished.items()}
+        save_comparison_plots(
+            {name: [row for r in group for row in r.rows] for name, group in finished.items()},
+            {name: result.arrays for name, result in first.items()},
+            {name: result.arrays["final_means"] for name, result in first.items()},
+            next(iter(first.values())).class_names,
+            folder / "plots",
+        )
+    return "\n\n".join((shown, *notes))
+
+
+def _heading(results: Sequence[Result]) -> str:
+    config = results[0].config
+    seeds = sorted({result.config.seeds[0] for result in results})
+    return (
+        f"# {config.dataset}: {'-'.join(map(str, config.hidden))}, {config.epochs} epochs\n\n"
+        f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}, after the last epoch; "
+        f"metrics of the training set but for the test accuracy. Last column: the first measured "
+        f"epoch (every {config.evaluate_every}) with a training accuracy of {LEARNED:.1%}."
+    )
+
+
+def _table(groups: Groups) -> str:
+    rows = []
+    for name, group in groups.items():
+        last = [result.rows[-1] for result in group if result.status == "finished"]
+        values = [mean_and_deviation([row[column] for row in last]) for column in _COLUMNS]
+        rows.append([name, *values, _learned(group)])
+    return table(["architecture", *_COLUMNS.values(), f"epochs to {LEARNED:.1%}"], rows)
+
+
+def _learned(group: Sequence[Result]) -> str:
+    epochs = [epochs_until(result.rows, "train_accuracy", LEARNED) for result in group]
+    reached = [epoch for epoch in epochs if epoch is not None]
+    if not reached:
+        return "not reached"
+    note = "" if len(reached) == len(epochs) else f" ({len(reached)} of {len(epochs)})"
+    return mean_and_deviation(reached, lambda value: f"{value:.1f}") + note
+
+
+def _differences(groups: Groups) -> list[str]:
+    """Return by how much the test accuracy of the first architecture exceeds each other's."""
+    (first, own), *others = groups.items()
+    accuracy = {r.config.seeds[0]: r.rows[-1]["test_accuracy"] for r in own if _finished(r)}
+    lines = []
+    for name, group in others:
+        gains = [
+            100 * (accuracy[result.config.seeds[0]] - result.rows[-1]["test_accuracy"])
+            for result in group
+            if _finished(result) and result.config.seeds[0] in accuracy
+        ]
+        if gains:
+            gain = mean_and_deviation(gains, lambda value: f"{value:+.2f}")
+            smallest, largest = min(gains), max(gains)
+            lines.append(
+                f"- over {name}: {gain.replace('± +', '± ')} percentage points "
+                f"(from {smallest:+.2f} to {largest:+.2f})"
+            )
+    if not lines:
+        return []
+    seeds = "seed" if len(accuracy) == 1 else "seeds"
+    head = f"Test accuracy of {first} minus that of another, paired over {len(accuracy)} {seeds}:"
+    return [f"{head}\n\n" + "\n".join(lines)]
+
+
+def _troubles(results: Sequence[Result]) -> list[str]:
+    lines = [
+        f"- {result.config.architecture}, seed {result.config.seeds[0]}: {result.message}"
+        for result in results
+        if not _finished(result)
+    ]
+    return ["Left out:\n\n" + "\n".join(lines)] if lines else []
+
+
+def _finished(result: Result) -> bool:
+    return result.status == "finished"

@@ -1,0 +1,192 @@
+"""The grid of an experiment: from axes and a base configuration to the configuration of each cell.
+
+An axis is the name of a setting of `TrainConfig`, or `seed`, `depth` or `width`, with the values
+that it takes; the cells are all their combinations.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from lpc_scratch.backend.threads import split
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.experiments.store import cell_key
+
+Axes = Mapping[str, Sequence[Any]]
+
+_SETTINGS = tuple(field.name for field in dataclasses.fields(TrainConfig))
+_NO_AXES = ("hidden", "seeds", "gammas", "device", "numba", "data_dir", "evaluate_every")
+AXES = ("seed", "depth", "width", *(name for name in _SETTINGS if name not in _NO_AXES))
+"""Names of the axes that a grid can have."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A grid with a name.
+
+    Attributes
+    ----------
+    question : str
+        What it asks, in one line.
+    axes : mapping of str to values
+        The axes of the grid.
+    variants : sequence of mappings
+        Settings that change together; the grid is run once with each. None are used where the
+        user gives an axis of that name.
+    """
+
+    question: str
+    axes: Axes
+    variants: Sequence[Mapping[str, Any]] = ({},)
+
+
+PRESETS = {
+    "gamma-phase": Preset(
+        "how strong must the penalty be, and how strong may it be?",
+        {
+            "gamma": [1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4],
+            "penalty": ["exp", "exp-coordinate", "exp-sample", "l2"],
+        },
+        # Adam moves every coordinate at its own pace, plain gradient descent all alike.
+        [{}, {"optimizer": "sgd", "learning_rate": 0.05}],
+    ),
+    "backbone": Preset(
+        "what must the backbone be able to do?",
+        {"depth": [1, 2, 3, 4, 5], "width": [32, 64, 128, 256, 512, 1024]},
+    ),
+    "latent-dim": Preset(
+        "how many dimensions do the codes need?",
+        {"latent_dim": [1, 2, 3, 4, 6, 8, 9, 12, 16, 32, 64, 128]},
+    ),
+    "softmax-once-or-twice": Preset(
+        "what did the second softmax of the published code change?",
+        {"loss": ["softmax", "double-softmax"], "architecture": ["binary", "linear"]},
+    ),
+}
+"""The grids of the paper and of the questions that it leaves open."""
+
+
+def parse_axis(text: str) -> tuple[str, list[str]]:
+    """Return name and values of an axis that is written as `gamma=0.1,1,10`.
+
+    Raises
+    ------
+    ConfigError
+        If it is not of that form, the name is unknown or there are no values.
+    """
+    name, equals, values = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if not equals:
+        raise ConfigError(f"{text!r} is no axis of a grid: write it as gamma=0.1,1,10")
+    if name not in AXES:
+        close = difflib.get_close_matches(name, AXES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(AXES)}"
+        raise ConfigError(f"unknown grid axis {name!r}: {hint}")
+    found = [value.strip() for value in values.split(",") if value.strip()]
+    if not found:
+        raise ConfigError(f"the grid axis {name!r} has no values: write it as {name}=0.1,1,10")
+    return name, found
+
+
+def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> list[TrainConfig]:
+    """Return the configurations of all cells of a grid, each once, in the order of the axes.
+
+    Parameters
+    ----------
+    base : TrainConfig
+        All settings that are no axis; its seeds are the values of the axis `seed` where the grid
+        has none.
+    preset : str or None
+        Name of a preset.
+    grid : sequence of str
+        Axes that join those of the preset, or replace them.
+
+    Raises
+    ------
+    ConfigError
+        If the preset is unknown, the grid is empty, or an axis or a value is bad.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    given = [parse_axis(text) for text in grid]
+    for name, _ in given:
+        if sum(name == other for other, _ in given) > 1:
+            raise ConfigError(f"the grid axis {name!r} is given twice: name all its values once")
+    own = dict(given)
+    chosen = PRESETS[preset] if preset else Preset("", {})
+    axes: dict[str, Sequence[Any]] = {**chosen.axes, **own}
+    if not axes:
+        raise ConfigError(
+            "the grid is empty: name an axis, such as --grid gamma=0.1,1,10, or a --preset "
+            f"({', '.join(PRESETS)})"
+        )
+    if base.gammas:
+        raise ConfigError("gammas are an axis in a sweep: write --grid gamma=0.1,1,10")
+    axes.setdefault("seed", base.seeds)
+    variants: Sequence[Mapping[str, Any]] = chosen.variants
+    if any(name in own for variant in variants for name in variant):
+        variants = ({},)
+    cells = [
+        _apply(base, {**variant, **dict(zip(axes, values, strict=True))})
+        for variant in variants
+        for values in product(*axes.values())
+    ]
+    return list({cell_key(cell): cell for cell in cells}.values())
+
+
+def axis_value(config: TrainConfig, axis: str) -> Any:
+    """Return where a cell stands on an axis."""
+    if axis == "seed":
+        return config.seeds[0]
+    if axis == "depth":
+        return len(config.hidden)
+    if axis == "width":
+        return config.hidden[0] if config.hidden else 0
+    return getattr(config, axis)
+
+
+def varying_axes(cells: Sequence[TrainConfig]) -> list[str]:
+    """Return the axes on which the cells differ, without the seed."""
+    return [a for a in AXES if a != "seed" and len({axis_value(c, a) for c in cells}) > 1]
+
+
+def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainConfig]]:
+    """Return the cells that are to be trained together: alike but for seed and gamma.
+
+    No group is larger than a worker's share of all cells, so that none stands idle.
+    """
+    groups: dict[tuple[Any, ...], list[TrainConfig]] = {}
+    for cell in cells:
+        common = tuple(getattr(cell, name) for name in _SETTINGS if name not in ("seeds", "gamma"))
+        groups.setdefault(common, []).append(cell)
+    most = -(-len(cells) // workers)
+    return [
+        group[part]
+        for group in groups.values()
+        for part in split(len(group), -(-len(group) // most))
+    ]
+
+
+def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
+    """Return a cell; `TrainConfig` checks the values, and converts those that are text."""
+    settings = dict(values)
+    settings["seeds"] = (settings.pop("seed"),)
+    if "depth" in settings or "width" in settings:
+        depth = _whole("depth", settings.pop("depth", len(base.hidden)))
+        width = _whole("width", settings.pop("width", base.hidden[0] if base.hidden else 0))
+        settings["hidden"] = (width,) * depth
+    return replace(base, **settings)
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ConfigError(f"{name} must be a whole number of at least 0, not {value!r}")
+    return number

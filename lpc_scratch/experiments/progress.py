@@ -1,0 +1,87 @@
+"""The progress of an experiment over its cells, with the time that is left."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.grid import axis_value
+
+
+class CellBar:
+    """A progress bar over cells, on standard error; a `runner.CellProgress`."""
+
+    def __init__(self, axes: Sequence[str]) -> None:
+        self._axes = axes
+        self._bar: tqdm | None = None
+
+    def start(self, cells: int, found: int) -> None:
+        """Open the bar; tqdm estimates the time left from what is computed now."""
+        self._bar = tqdm(total=cells, initial=found, unit="cell", dynamic_ncols=True)
+
+    def finished(self, result: Result) -> None:
+        """Advance by a cell and name it."""
+        assert self._bar is not None
+        self._bar.set_postfix_str(_outcome(result, self._axes), refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the terminal to others."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class CellLines:
+    """A line for every cell, on standard output; a `runner.CellProgress`."""
+
+    def __init__(self, axes: Sequence[str]) -> None:
+        self._axes = axes
+        self._cells = self._found = self._done = 0
+        self._started = 0.0
+
+    def start(self, cells: int, found: int) -> None:
+        """Say how many cells there are to compute."""
+        self._cells, self._found, self._started = cells, found, time.monotonic()
+        there = f", {found} of them are there already" if found else ""
+        print(f"{cells} cells{there}", flush=True)
+
+    def finished(self, result: Result) -> None:
+        """Print the outcome of a cell, and the time that is left at the pace so far."""
+        self._done += 1
+        left = self._cells - self._found - self._done
+        seconds = (time.monotonic() - self._started) / self._done * left
+        outcome = _outcome(result, self._axes)
+        ahead = f" (about {_duration(seconds)} left)" if left else ""
+        print(f"{self._found + self._done:4d} of {self._cells}  {outcome}{ahead}", flush=True)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def make_progress(axes: Sequence[str]) -> CellBar | CellLines:
+    """Return a bar where standard error is a terminal, and lines elsewhere."""
+    return CellBar(axes) if sys.stderr.isatty() else CellLines(axes)
+
+
+def describe_value(value: object) -> str:
+    """Return a setting's value as people write it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _outcome(result: Result, axes: Sequence[str]) -> str:
+    place = [f"{axis} {describe_value(axis_value(result.config, axis))}" for axis in axes]
+    if result.status == "finished":
+        last = result.rows[-1]
+        outcome = f"test accuracy {last['test_accuracy']:.4f}, NC1 {last['nc1']:.3g}"
+    else:
+        outcome = result.status
+    return f"{', '.join((*place, f'seed {result.config.seeds[0]}'))}: {outcome}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes / 60:.1f} h"

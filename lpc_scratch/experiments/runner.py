@@ -1,0 +1,105 @@
+"""Run an experiment: train the cells that have no result yet, and keep each as it is finished."""
+
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+import joblib
+
+from lpc_scratch.backend import get_backend
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import RunFolderError
+from lpc_scratch.experiments.cells import Result, load_data
+from lpc_scratch.experiments.grid import group_cells
+from lpc_scratch.experiments.scheduling import Cluster, train_on_cores
+from lpc_scratch.experiments.store import ResultStore
+
+
+class CellProgress(Protocol):
+    """Shows an experiment as it goes."""
+
+    def start(self, cells: int, found: int) -> None:
+        """Show how many cells there are, and how many of them had a result already."""
+
+    def finished(self, result: Result) -> None:
+        """Show the result of a cell."""
+
+
+def run_cells(
+    cells: Sequence[TrainConfig],
+    folder: Path,
+    jobs: int = -1,
+    scheduler: str | None = None,
+    progress: CellProgress | None = None,
+) -> list[Result]:
+    """Return the results of all cells, from the folder where it has them.
+
+    Parameters
+    ----------
+    cells : sequence of TrainConfig
+        One seed each.
+    folder : Path
+        Folder of the experiment; every result is written to its ``cells`` when it is there.
+    jobs : int
+        Processes on this machine; -1 takes one for each core (one in all for the device gpu).
+    scheduler : str, optional
+        Address of a dask scheduler whose workers train, in place of processes here.
+    progress : CellProgress, optional
+        Shows the experiment.
+
+    Returns
+    -------
+    list of Result
+        In the order of the cells; on the CPU the bits depend neither on `jobs` nor `scheduler`.
+
+    Raises
+    ------
+    DatasetError, DeviceError
+        If data or device cannot be had here; asked of the first cell before anything is trained.
+    SweepError
+        If the workers cannot be had, or are lost.
+    RunFolderError
+        If the folder cannot be written.
+
+    Warns
+    -----
+    DamagedResultWarning
+        For a result file that cannot be read, and is computed again.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder} is a file, and an experiment needs a folder")
+    store = ResultStore(folder)
+    loaded = {store.path(cell): store.load(cell) for cell in cells}
+    results = {path: result for path, result in loaded.items() if result}
+    missing = [cell for cell in cells if store.path(cell) not in results]
+    if progress:
+        progress.start(len(cells), len(results))
+    if missing:
+        if scheduler is None:
+            _check(missing)
+        cluster = Cluster(scheduler) if scheduler else None
+        with closing(cluster) if cluster else nullcontext():
+            workers = cluster.threads if cluster else _count_jobs(jobs, missing[0])
+            groups = group_cells(missing, workers)
+            stream = cluster.train(groups) if cluster else train_on_cores(groups, workers)
+            with closing(stream):
+                for result in (result for group in stream for result in group):
+                    store.save(result)
+                    results[store.path(result.config)] = result
+                    if progress:
+                        progress.finished(result)
+    return [results[store.path(cell)] for cell in cells]
+
+
+def _check(cells: Sequence[TrainConfig]) -> None:
+    """Raise the error that all cells of a data set or device would end in."""
+    get_backend(cells[0].device)
+    for cell in {(cell.dataset, cell.data_seed): cell for cell in cells}.values():
+        load_data(cell)
+
+
+def _count_jobs(jobs: int, config: TrainConfig) -> int:
+    if jobs == -1 and config.device == "gpu":
+        return 1
+    return joblib.effective_n_jobs(jobs)

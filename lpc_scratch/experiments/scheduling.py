@@ -1,0 +1,170 @@
+"""Groups of cells on this machine's cores, or on the machines of a dask cluster.
+
+Results come back as they are ready, to the one process that writes them, so that workers need
+neither a shared disk nor a folder of their own.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import joblib
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+import lpc_scratch
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import SweepError, one_line
+from lpc_scratch.experiments.cells import Result, failures, train_together
+
+Group = Sequence[TrainConfig]
+
+_ANSWER = 3.0  # seconds for a scheduler to answer, for a first worker, and for what it says
+_NO_WORKERS = 60.0  # seconds to wait for new workers once all are gone
+_POLL = 0.1
+
+
+def train_on_cores(groups: Sequence[Group], jobs: int) -> Iterator[list[Result]]:
+    """Train groups in so many processes of this machine, in this one if it is one.
+
+    Raises
+    ------
+    SweepError
+        If a process was killed, as it is where memory runs out.
+    """
+    if jobs == 1:
+        yield from map(train_together, groups)
+        return
+    try:
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            yield from joblib.Parallel(jobs, batch_size=1, return_as="generator_unordered")(
+                joblib.delayed(_train_in_worker)(group) for group in groups
+            )
+    except BrokenProcessPool as error:
+        raise SweepError(
+            "a worker process was killed, as happens where memory runs out: what is finished is "
+            "kept; run the command again with fewer --jobs"
+        ) from error
+
+
+class Cluster:
+    """A connection to a dask scheduler and its workers.
+
+    Parameters
+    ----------
+    address : str
+        Address of the scheduler, such as ``tcp://127.0.0.1:8786``.
+
+    Attributes
+    ----------
+    threads : int
+        Groups that the workers can train at once.
+
+    Raises
+    ------
+    SweepError
+        If dask is not installed, nobody answers, or there is no worker with this package.
+    """
+
+    def __init__(self, address: str) -> None:
+        if find_spec("distributed") is None:
+            raise SweepError(
+                "--scheduler needs dask, which is not installed: pip install distributed, or leave "
+                "--scheduler out"
+            )
+        from distributed import Client
+
+        try:
+            self._client = Client(address, timeout=_ANSWER, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:  # a time-out is an OSError
+            raise SweepError(
+                f"no dask scheduler answers at {address!r} ({one_line(error)}): start one with "
+                "`dask scheduler`, or leave --scheduler out"
+            ) from error
+        try:
+            self.threads = self._check_workers(address)
+        except BaseException:
+            self.close()
+            raise
+
+    def train(self, groups: Sequence[Group]) -> Iterator[list[Result]]:
+        """Train groups on the workers; those of a worker that dies go to another.
+
+        Raises
+        ------
+        SweepError
+            If the scheduler is gone, or for a minute all workers.
+        """
+        pending = {self._client.submit(train_together, g, pure=False): g for g in groups}
+        last_seen = time.monotonic()
+        try:
+            while pending:
+                for future in [future for future in pending if future.done()]:
+                    results = self._collect(future, pending[future])
+                    if results is not None:
+                        del pending[future]
+                        yield results
+                if self._client.scheduler_info()["workers"]:
+                    last_seen = time.monotonic()
+                elif time.monotonic() - last_seen > _NO_WORKERS:
+                    raise SweepError(
+                        f"the scheduler has had no worker for {_NO_WORKERS:.0f} s: what is "
+                        "finished is kept; start workers and run the command again"
+                    )
+                time.sleep(_POLL)
+        finally:
+            self._client.cancel(list(pending))
+
+    def close(self) -> None:
+        """Leave the cluster, which stays."""
+        self._client.close(timeout=_ANSWER)
+
+    def _check_workers(self, address: str) -> int:
+        """Return the number of threads of the workers, all of which have this package."""
+        try:
+            self._client.wait_for_workers(1, timeout=_ANSWER)
+        except OSError as error:
+            raise SweepError(
+                f"the scheduler at {address} has no workers: start some with `dask worker {address}`"
+            ) from error
+
+        def find_version() -> str:  # a nested function travels by value, so it needs no package
+            from importlib import import_module
+
+            try:
+                import_module("lpc_scratch.experiments.cells")
+                return str(import_module("lpc_scratch").__version__)
+            except ImportError as error:
+                return f"cannot import it: {error}"
+
+        versions = self._client.run(find_version, callback_timeout=_ANSWER)
+        for worker, version in versions.items():
+            if version != lpc_scratch.__version__:
+                raise SweepError(
+                    f"the worker {worker} needs lpc_scratch {lpc_scratch.__version__} ({version}): "
+                    "install this project there, and start it again"
+                )
+        return sum(self._client.nthreads().values())
+
+    def _collect(self, future: Any, group: Group) -> list[Result] | None:
+        """Return the results of a future that is done; None where its worker took them along."""
+        if future.cancelled():
+            raise SweepError(
+                "the scheduler is gone: what is finished is kept; start it and run the command "
+                "again"
+            )
+        try:
+            return future.result(timeout=_ANSWER)
+        except TimeoutError:
+            return None
+        except Exception as error:  # such as dask's KilledWorker, after several workers
+            return failures(group, error)
+
+
+def _train_in_worker(group: Group) -> list[Result]:
+    """Train a group; an interrupt is for the parent, which ends its workers."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return train_together(group)

@@ -1,0 +1,112 @@
+"""Results on disk: one file a cell, named by the hash of its configuration."""
+
+import hashlib
+import json
+import warnings
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import yaml
+
+from lpc_scratch.checkpoint import load_tensors, save_tensors
+from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.errors import LPCError, RunFolderError
+from lpc_scratch.experiments.cells import Result, Status
+from lpc_scratch.history import COLUMNS
+
+_INDIFFERENT = ("data_dir", "numba")  # settings that change no result
+
+
+class ResultStore:
+    """The folder ``cells`` of an experiment.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the experiment; made when there is something to keep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.cells = folder / "cells"
+
+    def path(self, config: TrainConfig) -> Path:
+        """Return the file of a cell, whether it exists or not."""
+        return self.cells / f"{cell_key(config)}.safetensors"
+
+    def save(self, result: Result) -> None:
+        """Write a result, atomically.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written.
+        """
+        texts = {
+            "config": dump_config(result.config),
+            "status": result.status,
+            "message": result.message,
+            "rows": json.dumps(result.rows),
+            "class_names": json.dumps(result.class_names),
+            "environment": json.dumps(result.environment),
+        }
+        try:
+            self.cells.mkdir(parents=True, exist_ok=True)
+            save_tensors(self.path(result.config), result.arrays, texts)
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.cells} cannot be written ({error}): make room or name another folder with "
+                "--output"
+            ) from error
+
+    def load(self, config: TrainConfig) -> Result | None:
+        """Return the result of a cell, or None where it must be computed.
+
+        That is where there is no file, where the cell has failed, and where the file is damaged,
+        which is said in a warning.
+        """
+        path = self.path(config)
+        if not path.exists():
+            return None
+        try:
+            result = _read(path)
+            if cell_key(result.config) != cell_key(config):
+                raise RunFolderError(f"{path} is the result of another configuration")
+        except LPCError as error:
+            warnings.warn(f"{error}; it is computed again", DamagedResultWarning, stacklevel=2)
+            return None
+        return None if result.status == "failed" else result
+
+
+class DamagedResultWarning(UserWarning):
+    """A result file that cannot be used."""
+
+
+def cell_key(config: TrainConfig) -> str:
+    """Return the name of a cell: 16 hexadecimal digits, of every setting that can change it."""
+    names = sorted(field.name for field in fields(TrainConfig) if field.name not in _INDIFFERENT)
+    relevant = {name: getattr(config, name) for name in names}
+    return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> Result:
+    arrays, texts = load_tensors(path)
+    try:
+        settings = yaml.safe_load(texts["config"])
+        rows = json.loads(texts["rows"])
+        finished = texts["status"] == "finished"
+        whole = all(tuple(row) == COLUMNS for row in rows) and (not finished or "final_means" in arrays)
+        known = {field.name for field in fields(TrainConfig)}
+        if not whole or set(settings) != known or texts["status"] not in get_args(Status):
+            raise ValueError("it lacks something")
+        return Result(
+            TrainConfig(**settings),
+            texts["status"],  # type: ignore[arg-type]
+            texts["message"],
+            rows,
+            tuple(json.loads(texts["class_names"])),
+            arrays,
+            json.loads(texts["environment"]),
+        )
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise RunFolderError(f"{path} is damaged or of another version ({error})") from error

@@ -1,0 +1,118 @@
+"""What came out of an experiment, as tables: one row a cell or an epoch, or one for each setting."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.checkpoint import write_atomically
+from lpc_scratch.errors import RunFolderError
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.grid import axis_value
+from lpc_scratch.experiments.phases import Phase, classify
+from lpc_scratch.experiments.store import cell_key
+from lpc_scratch.history import COLUMNS, Row
+from lpc_scratch.markdown import number
+
+METRICS = tuple(c for c in COLUMNS if c not in ("member", "seed", "gamma"))
+
+Table = list[dict[str, Any]]
+
+
+def cell_table(results: Sequence[Result], axes: Sequence[str]) -> Table:
+    """Return one row for each cell: its place in the grid, its phase and its last measurements.
+
+    The columns are ``cell`` (the name of its file), the axes, ``seed``, ``status``, ``phase``, the
+    METRICS (None for a cell that is not finished) and ``message``.
+    """
+    return [
+        {
+            "cell": cell_key(result.config),
+            **{axis: axis_value(result.config, axis) for axis in (*axes, "seed")},
+            "status": result.status,
+            "phase": phase_of(result),
+            **_last(result),
+            "message": result.message,
+        }
+        for result in results
+    ]
+
+
+def epoch_table(results: Sequence[Result], axes: Sequence[str]) -> Table:
+    """Return one row for each cell and measured epoch: the axes, and the rows of `metrics.csv`."""
+    return [
+        {
+            **{axis: axis_value(result.config, axis) for axis in (*axes, "seed")},
+            **{name: row[name] for name in COLUMNS if name not in (*axes, "seed", "member")},
+        }
+        for result in results
+        for row in result.rows
+    ]
+
+
+def phase_of(result: Result) -> Phase | None:
+    """Return the phase of a cell; None if it failed."""
+    if result.status == "failed":
+        return None
+    if result.status == "diverged":
+        return classify(None, len(result.class_names), 0.0)
+    largest = float(result.arrays["class_shares"].max())
+    return classify(result.rows[-1], len(result.class_names), largest)
+
+
+def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | None:
+    """Return the first measured epoch at which a column has reached a threshold; None for never."""
+    return next((row["epoch"] for row in rows if row[column] >= threshold), None)
+
+
+def mean_and_deviation(
+    values: Sequence[float | None], form: Callable[[float], str] = number
+) -> str:
+    """Return mean ± standard deviation (ddof 1) of the values that are numbers, as text."""
+    found = np.array([value for value in values if value is not None], dtype=np.float64)
+    found = found[~np.isnan(found)]
+    if not found.size:
+        return "–"
+    if found.size == 1 or not np.isfinite(found).all():
+        return form(float(found.mean()))
+    return f"{form(float(found.mean()))} ± {form(float(found.std(ddof=1)))}"
+
+
+def write_csv(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of one form as CSV, atomically.
+
+    Raises
+    ------
+    RunFolderError
+        If the file cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_text(path, text.getvalue())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, atomically.
+
+    Raises
+    ------
+    RunFolderError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise RunFolderError(
+            f"{path} cannot be written ({error}): make room or name another folder with --output"
+        ) from error
+
+
+def _last(result: Result) -> dict[str, Any]:
+    last = result.rows[-1] if result.status == "finished" else {}
+    return {name: last.get(name) for name in METRICS}
