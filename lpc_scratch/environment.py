@@ -25,7 +25,7 @@ def describe_environment(backend: Backend) -> dict[str, Any]:
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": ["python", *sys.orig_argv[1:]],  # `-m module` instead of the path of a file
         "lpc_scratch": lpc_scratch.__version__,
         "git_revision": _git_revision(),
         "python": platform.python_version(),
