@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +10,7 @@ import tyro
 
 from lpc_scratch import command_line
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.experiments.command import ExperimentCommand, run_experiment
+from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
 from lpc_scratch.experiments.comparison import write_comparison
 from lpc_scratch.experiments.grid import make_cells
 from lpc_scratch.nn.network import Architecture
@@ -53,6 +53,7 @@ def _compare(arguments: Sequence[str]) -> None:
     table = write_comparison(results, folder)
     if not command.quiet:
         print(f"\n{table}\n\nThe comparison is in {folder}")
+    report_failures(results)
 
 
 if __name__ == "__main__":

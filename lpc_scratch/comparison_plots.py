@@ -60,22 +60,25 @@ PANELS = {
 GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
 CLASS_COLORS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY, "black")
 MARKERS = "os^DvP<*X"  # one more than colours: a colour that comes again has another marker
-STYLES: Mapping[str, dict[str, Any]] = {
-    "binary": {"color": BLUE, "linestyle": "-"},
-    "linear": {"color": VERMILION, "linestyle": "--"},
-    "nonlinear": {"color": GREEN, "linestyle": "-."},
-    "none": {"color": "black", "linestyle": ":"},
+STYLES: dict[str, dict[str, Any]] = {
+    "binary": {"color": BLUE, "linestyle": "-", "marker": ""},
+    "linear": {"color": VERMILION, "linestyle": "--", "marker": ""},
+    "nonlinear": {"color": GREEN, "linestyle": "-.", "marker": ""},
+    "none": {"color": "black", "linestyle": ":", "marker": ""},
 }
 OTHER_STYLES = [
     {"color": color, "linestyle": "-", "marker": marker}
     for color, marker in zip((ORANGE, SKY, PURPLE, GREY) * 2, MARKERS, strict=False)
 ]
+REFERENCE: dict[str, Any] = {"color": GREY, "linestyle": (0, (8, 3)), "linewidth": 1}
 
 EARLY = 1 / 3  # of the epochs; only later accuracies must fit into their panels
 MAX_COORDINATES = 4  # panels in a row of mixtures
 MAX_PEAK = 3  # times the highest bin; a density above that is not shown to its top
+MAX_COLUMNS = 4  # architectures side by side in a picture of codes
 MAX_CODE_COLUMNS = 64  # coordinates in a picture of codes: more would run into one another
 MAX_NUMBERED = 12  # classes whose distances are written into the cells
+MAX_LISTED = 20  # classes in the legend of projections
 
 
 def plot_comparison(rows: Mapping[str, Sequence[Row]]) -> Figure:
@@ -104,8 +107,8 @@ def plot_comparison(rows: Mapping[str, Sequence[Row]]) -> Figure:
         axes.set_xlabel("epoch")
     _add_legend(
         figure,
-        *(Line2D([], [], **style, linewidth=2, label=name) for name, style in styles.items()),
-        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="one Gaussian"),
+        *(Line2D([], [], **style) for style in styles.values()),
+        Line2D([], [], **REFERENCE, label="one Gaussian"),
         title="mean over seeds, shaded ±1 standard deviation over seeds",
     )
     return figure
@@ -147,7 +150,8 @@ def plot_mixtures(portraits: Mapping[str, Portrait]) -> Figure:
         for place, (axes, coordinate) in enumerate(zip(row, coordinates, strict=False)):
             parts = np.stack([part[place] for part in mixture])
             _draw_mixture(axes, edges, counts[place], parts, styles[name]["color"])
-            axes.set_title(f"{name}: coordinate {coordinate}", fontsize=10)
+            gap = "\n" if len(name) > 12 else " "
+            axes.set_title(f"{name}:{gap}coordinate {coordinate}", fontsize=10)
         row[0].set_ylabel("density")
     for axes in grid[-1]:
         axes.set_xlabel("standard deviations")
@@ -173,25 +177,31 @@ def plot_codes(class_means: Mapping[str, npt.ArrayLike], class_names: Sequence[s
     Returns
     -------
     Figure
-        A column an architecture. Of a wide latent the first `MAX_CODE_COLUMNS` coordinates are
+        Two panels an architecture. Of a wide latent the first `MAX_CODE_COLUMNS` coordinates are
         drawn, while the distances are those of all. White is what a simplex has.
     """
     _styles(class_means)
-    side = float(np.clip(2.6 + 0.5 * len(class_names), 5, 12))
-    figure = new_figure(4.3 * len(class_means), side)
-    grid = figure.subplots(2, len(class_means), squeeze=False)
-    for (upper, lower), (name, values) in zip(grid.T, class_means.items(), strict=True):
+    classes, longest = len(class_names), max(map(len, class_names), default=0)
+    columns = min(len(class_means), MAX_COLUMNS)
+    blocks = -(-len(class_means) // columns)
+    width = 1.6 + 0.08 * longest + 0.28 * np.clip(classes, 10, 12)
+    figure = new_figure(width * columns, blocks * np.clip(2.6 + 0.5 * classes, 5.6, 12))
+    grid = figure.subplots(2 * blocks, columns, squeeze=False)
+    pairs = np.concatenate(np.split(grid, blocks), axis=1).T  # upper and lower panel of each
+    for axes in pairs[len(class_means) :].flat:
+        axes.set_axis_off()
+    for (upper, lower), (name, values) in zip(pairs, class_means.items(), strict=False):
         means = check_means(values, class_names)
-        classes, dims = means.shape
         simplex = simplex_hamming(classes)
         draw_codes(upper, means[:, :MAX_CODE_COLUMNS], class_names)
-        part = f"first {MAX_CODE_COLUMNS} of " if dims > MAX_CODE_COLUMNS else ""
-        upper.set_title(f"{name} ({part}D = {dims})")
+        upper.set_title(name)
+        if means.shape[1] > MAX_CODE_COLUMNS:
+            upper.set_xlabel(f"latent coordinate (first {MAX_CODE_COLUMNS} of {means.shape[1]})")
         spread = draw_pairs(
             lower,
             hamming_distances(means > 0),
             class_names,
-            "share of signs that differ",
+            "Hamming distance / D",
             limits=(0, 2 * simplex),
             simplex=(simplex, str(Fraction(classes, 2 * (classes - 1)))),
             numbers=classes <= MAX_NUMBERED,
@@ -216,7 +226,8 @@ def plot_projections(portraits: Mapping[str, Portrait], class_names: Sequence[st
     keys = ("projection", "projection_labels", "projected_means", "projection_share")
     classes, columns = len(class_names), int(np.ceil(np.sqrt(len(portraits))))
     lines = -(-len(portraits) // columns)
-    figure = new_figure(4.9 * columns, 4.5 * lines)
+    legend = 0.25 * -(-classes // (2 * columns)) if classes <= MAX_LISTED else 0
+    figure = new_figure(4.9 * columns, 4.4 * lines + legend)
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat[len(portraits) :]:
         axes.set_axis_off()
@@ -228,6 +239,8 @@ def plot_projections(portraits: Mapping[str, Portrait], class_names: Sequence[st
         _draw_projection(axes, points, labels, means, class_names)
         first, second = (f"principal component ({100 * part:.0f} % of variance)" for part in share)
         axes.set(title=name, xlabel=f"first {first}", ylabel=f"second {second}")
+    if legend:
+        _add_legend(figure, *grid[0, 0].collections[1::2])  # where means meet, so do names
     return figure
 
 
@@ -259,12 +272,12 @@ def save_comparison_plots(
 
 
 def _styles(names: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Return how the lines of every architecture look, if there is one."""
+    """Return how the line of every architecture looks, if there is one."""
     if not names:
         raise ValueError("there is no architecture to draw.")
     others = [name for name in names if name not in STYLES]
-    styles = {name: OTHER_STYLES[i % len(OTHER_STYLES)] for i, name in enumerate(others)}
-    return {name: STYLES.get(name) or styles[name] for name in names}
+    looks = STYLES | {name: OTHER_STYLES[i % len(OTHER_STYLES)] for i, name in enumerate(others)}
+    return {name: looks[name] | {"linewidth": 2, "markersize": 5, "label": name} for name in names}
 
 
 def _draw_metric(
@@ -281,14 +294,14 @@ def _draw_metric(
         write_instead(axes, "not defined")
         return
     for name, (epochs, mean, low, high) in drawn.items():
-        # A line through one point cannot be seen; many markers hide the line.
-        style = {"marker": "o" if len(epochs) == 1 else "", "markevery": 0.1} | styles[name]
-        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.18, linewidth=0)
-        axes.plot(epochs, mean, **style, linewidth=2, label=name)
+        axes.fill_between(epochs, low, high, color=styles[name]["color"], alpha=0.18, linewidth=0)
+        (line,) = axes.plot(epochs, mean, **styles[name], markevery=0.1)
+        if len(epochs) == 1 and not styles[name]["marker"]:  # a line through it cannot be seen
+            line.set_marker("o")
     if column == "nc1":
         axes.set_yscale("log")
     elif column == "gmm_score":
-        axes.axhline(UNIMODAL_SCORE, color=GREY, linestyle="--", linewidth=1, label="one Gaussian")
+        axes.axhline(UNIMODAL_SCORE, **REFERENCE, label="one Gaussian")
     elif column.endswith("accuracy"):
         # Near chance as it starts, it would press together all that follows.
         late = EARLY * max(band[0, -1] for band in drawn.values())
@@ -337,7 +350,8 @@ def _draw_mixture(
     top = max(peak, highest)
     if peak > MAX_PEAK * highest > 0:
         top = 1.2 * highest
-        axes.annotate(f"peak {peak:.0f}", (1, 1), xycoords="axes fraction", ha="right", va="top")
+        text = axes.text(0.98, 0.96, f"peak {peak:.0f}", transform=axes.transAxes, fontsize=8)
+        text.set(ha="right", va="top")
     axes.set_ylim(0, 1.05 * top)
 
 
@@ -348,15 +362,21 @@ def _draw_projection(
     means: npt.NDArray,
     class_names: Sequence[str],
 ) -> None:
-    """Draw points (n, 2) by class, and every class mean as a large mark with the name above it."""
+    """Draw points (n, 2) by class, and every class mean as a large mark with its name."""
     tidy(axes)
     for c, name in enumerate(class_names):
         color, marker = CLASS_COLORS[c % len(CLASS_COLORS)], MARKERS[c % len(MARKERS)]
         x, y = points[labels == c].T
-        axes.scatter(x, y, s=14, color=color, marker=marker, alpha=0.5, linewidths=0, label=name)
-        axes.scatter(*means[c], s=60, color=color, marker=marker, edgecolors="black", zorder=3)
-        text = axes.annotate(name, means[c], (0, 5), textcoords="offset points", fontweight="bold")
-        text.set(ha="center", va="bottom", in_layout=False)
+        axes.scatter(x, y, s=14, color=color, marker=marker, alpha=0.5, linewidths=0)
+        x, y = means[c]
+        mark = axes.scatter(x, y, s=60, color=color, marker=marker, edgecolors="black", zorder=5)
+        mark.set_label(name)
+        # Each in a direction of its own: many means of a simplex meet in a projection.
+        angle = 2 * np.pi * (0.25 + c / len(class_names))
+        right, up = np.cos(angle), np.sin(angle)
+        text = axes.annotate(name, (x, y), (9 * right, 10 * up), textcoords="offset points")
+        text.set(ha="left" if right > 0.3 else "right" if right < -0.3 else "center", va="center")
+        text.set(fontsize=9, fontweight="bold", zorder=4, in_layout=False)
         text.set_path_effects([withStroke(linewidth=3, foreground="white")])
     axes.set_aspect("equal", adjustable="datalim")
 
@@ -379,7 +399,7 @@ def _check_shapes(name: str, arrays: Sequence[npt.NDArray], *expected: tuple[int
 
 def _add_legend(figure: Figure, *handles: Artist, title: str | None = None) -> None:
     """Put one legend for all panels below them."""
-    columns = min(len(handles), 5)
+    columns = min(len(handles), 5, max(1, int(figure.get_figwidth() / 1.9)))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -17,7 +17,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def number(value: float) -> str:
     """Return three significant digits, without an exponent."""
-    if not value:
+    if abs(value) < 5e-10:
         return "0"
     digits = 0
     while digits < 9 and abs(value) * 10**digits < 99.95:

@@ -188,7 +188,7 @@ def draw_codes(axes: Axes, class_means: npt.ArrayLike, class_names: Sequence[str
             ink = np.where(value[signed] < -0.6, "white", "black")
             axes.scatter(column[signed], row[signed], s=22, c=ink, marker=marker, linewidths=1)
     _name_classes(axes.yaxis, class_names)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.set_xlabel("latent coordinate")
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02, extend="both")
     bar.set_ticks([-1, 0, 1], labels=["−1", "0", "+1"])

@@ -13,7 +13,7 @@ from data_utils import DATASETS
 from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.environment import describe_environment
-from lpc_scratch.errors import ConfigError
+from lpc_scratch.errors import ConfigError, SweepError
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.progress import make_progress
 from lpc_scratch.experiments.runner import run_cells
@@ -47,7 +47,9 @@ class ExperimentCommand(TrainConfig):
         if self.jobs < 1 and self.jobs != -1:
             raise ConfigError(f"jobs must be at least 1, or -1 for all cores, not {self.jobs}")
         if self.output == Path():
-            raise ConfigError("output is empty or the current folder: name a folder for the results")
+            raise ConfigError(
+                "output is empty or the current folder: name a folder for the results"
+            )
 
     def base(self) -> TrainConfig:
         """Return the settings of training, with the data's place independent of the folder."""
@@ -96,3 +98,16 @@ def run_experiment(
         begun["cells_computed"] = len(computed)
         write_text(folder / "environment.json", json.dumps(begun, indent=2) + "\n")
     return results
+
+
+def report_failures(results: Sequence[Result]) -> None:
+    """Raise SweepError if cells have failed, after the tables of the others are written.
+
+    A cell that has diverged is a result, not a failure.
+    """
+    failed = [result for result in results if result.status == "failed"]
+    if failed:
+        raise SweepError(
+            f"{len(failed)} of {len(results)} cells failed, the first with: {failed[0].message}; "
+            "run the command again to compute them alone"
+        )

@@ -3,11 +3,13 @@
 import numpy as np
 
 from lpc_scratch.backend import Array
-from lpc_scratch.history import EDGES
 from lpc_scratch.metrics import class_means, fit_mixtures
 
 COORDINATES = 4  # coordinates with a histogram and a mixture
 POINTS = 1000  # projected samples at most
+# Wider than those of a run's histograms: a unit that fires for one class in ten has its second
+# peak at three standard deviations.
+EDGES = np.linspace(-5, 5, 201)
 
 
 def portray(latent: Array, labels: Array) -> dict[str, Array]:

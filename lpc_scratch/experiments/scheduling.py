@@ -4,10 +4,12 @@ Results come back as they are ready, to the one process that writes them, so tha
 neither a shared disk nor a folder of their own.
 """
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -21,7 +23,8 @@ from lpc_scratch.experiments.cells import Result, failures, train_together
 
 Group = Sequence[TrainConfig]
 
-_ANSWER = 3.0  # seconds for a scheduler to answer, for a first worker, and for what it says
+_ANSWER = 3.0  # seconds for a scheduler to answer, and for a first worker to be there
+_IMPORT = 60.0  # seconds for the workers to import this package
 _NO_WORKERS = 60.0  # seconds to wait for new workers once all are gone
 _POLL = 0.1
 
@@ -139,7 +142,12 @@ class Cluster:
             except ImportError as error:
                 return f"cannot import it: {error}"
 
-        versions = self._client.run(find_version, callback_timeout=_ANSWER)
+        try:
+            versions = self._client.run(find_version, callback_timeout=_IMPORT)
+        except OSError as error:
+            raise SweepError(
+                f"the workers of {address} do not answer within {_IMPORT:.0f} s: start them again"
+            ) from error
         for worker, version in versions.items():
             if version != lpc_scratch.__version__:
                 raise SweepError(
@@ -164,7 +172,21 @@ class Cluster:
 
 
 def _train_in_worker(group: Group) -> list[Result]:
-    """Train a group; an interrupt is for the parent, which ends its workers."""
+    """Train a group in a process that ends with its parent, and leaves interrupts to it."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     return train_together(group)
+
+
+@cache
+def _end_with_parent() -> None:
+    """Watch, once in a process, for the death of its parent: there is nobody to take results."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -95,7 +95,9 @@ def _read(path: Path) -> Result:
         settings = yaml.safe_load(texts["config"])
         rows = json.loads(texts["rows"])
         finished = texts["status"] == "finished"
-        whole = all(tuple(row) == COLUMNS for row in rows) and (not finished or "final_means" in arrays)
+        whole = all(tuple(row) == COLUMNS for row in rows) and (
+            not finished or "final_means" in arrays
+        )
         known = {field.name for field in fields(TrainConfig)}
         if not whole or set(settings) != known or texts["status"] not in get_args(Status):
             raise ValueError("it lacks something")

@@ -17,7 +17,13 @@ from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.history import COLUMNS, Row
 from lpc_scratch.markdown import number
 
-METRICS = tuple(c for c in COLUMNS if c not in ("member", "seed", "gamma"))
+_SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}  # columns named as settings are
+METRICS = tuple(
+    _SETTINGS.get(name, name)
+    for name in COLUMNS
+    if name not in ("member", "seed", "gamma", "learning_rate")
+)
+"""Columns of the last measurements in the table of cells."""
 
 Table = list[dict[str, Any]]
 
@@ -115,4 +121,5 @@ def write_text(path: Path, text: str) -> None:
 
 def _last(result: Result) -> dict[str, Any]:
     last = result.rows[-1] if result.status == "finished" else {}
-    return {name: last.get(name) for name in METRICS}
+    renamed = {_SETTINGS.get(name, name): value for name, value in last.items()}
+    return {name: renamed.get(name) for name in METRICS}

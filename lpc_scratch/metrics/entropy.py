@@ -8,13 +8,9 @@ from math import lgamma, log, pi
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.neighbors import NearestNeighbors
+from sklearn.metrics import pairwise_distances
 
-from lpc_scratch.metrics.classes import FloatArray, as_matrix
-
-# A neighbour closer than this share of ||z|| is searched again without the product z·z', whose
-# rounding (1e-16 ||z||²) a smaller squared distance would feel.
-_NEAR = 1e-3
+from lpc_scratch.metrics.classes import as_matrix
 
 
 def latent_entropy(
@@ -59,31 +55,18 @@ def latent_entropy(
     if neighbors < 1:
         raise ValueError(f"neighbors must be at least 1, not {neighbors}.")
     N, D = min(len(z), max_samples), z.shape[1]
-    if N <= neighbors:
-        raise ValueError(f"{neighbors} neighbors need at least {neighbors + 1} samples, not {N}.")
+    if neighbors >= N:
+        raise ValueError(f"neighbors={neighbors} needs at least {neighbors + 1} samples, not {N}.")
     if len(z) > N:
         z = z[np.random.default_rng(seed).choice(len(z), N, replace=False)]
 
-    distances = _neighbor_distances(z, neighbors)
-    if not distances.all():
+    # scikit-learn takes "sqeuclidean" from differences of coordinates. Its "euclidean", and its
+    # brute-force search, take it from products, which lose the digits of collapsed points
+    squared = pairwise_distances(z, metric="sqeuclidean")
+    squared.partition(neighbors, axis=1)  # the nearest of all, in column 0, is the sample itself
+    squared = squared[:, neighbors]
+    if not squared.all():
         return -np.inf
     digammas = np.sum(1 / np.arange(neighbors, N))  # ψ(n + 1) = ψ(n) + 1/n
     log_ball = D / 2 * log(pi) - lgamma(D / 2 + 1)
-    return float(digammas + log_ball + D * np.log(distances).mean())
-
-
-def _neighbor_distances(z: FloatArray, k: int) -> FloatArray:
-    """Distance from every row of z (N, D) to its k-th nearest other row, (N,)."""
-    # ||x||² - 2 x·y + ||y||² for all pairs is the fastest search beyond a few dimensions, and
-    # loses the fewest digits near the origin
-    centered = z - z.mean(axis=0)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(centered)
-    distances = search.kneighbors()[0][:, -1]
-
-    near = distances <= _NEAR * np.linalg.norm(centered, axis=1)
-    if near.any():
-        # a tree compares coordinates; it is fast here because the neighbours are so close. The
-        # nearest row of all is the sample itself, and z - z' is exact only before centring
-        tree = NearestNeighbors(n_neighbors=k + 1, algorithm="kd_tree").fit(z)
-        distances[near] = tree.kneighbors(z[near])[0][:, -1]
-    return distances
+    return float(digammas + log_ball + D / 2 * np.log(squared).mean())

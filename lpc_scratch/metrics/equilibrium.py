@@ -1,4 +1,4 @@
-"""Equilibrium at the latent layer: cross-entropy pulls a latent point out, the penalty pushes it in.
+"""Equilibrium at the latent layer: cross-entropy pulls points out, the penalty pushes them in.
 
 The forces on z_b are those of L = CE + gamma P: dL/dz_b = dCE/ds_b W_yᵀ + gamma dP/dz_b.
 Where the latent layer z = h W_z + b_z has stopped learning, dL/dW_z = 0 and dL/db_z = 0, and so
@@ -35,7 +35,7 @@ class Balance:
     -----
     ``predicted_norm`` takes the push of a sample to grow in proportion to ||z_b||, as with
     ``l2``, and with ``exp`` and ``exp-sample`` as long as their exponentials stay what they are.
-    It is ``norm`` where dL/dz_b = 0 for every sample, and larger where forces cancel only
+    It is ``norm`` where dL/dz_b = 0 for every sample, and usually larger where forces cancel only
     between samples.
 
     ``norm_bound`` is never below ``predicted_norm`` for the plain softmax p = softmax(s), with
@@ -108,7 +108,7 @@ def balance(
     norm = np.linalg.norm(z, axis=1)
     pull = N * np.linalg.norm(ds @ W.T, axis=1)
     push = N * np.linalg.norm(dz, axis=1)
-    # the row of every class holds its distance to itself, 0, which is never the largest
+    # the row of every class holds its distance to itself, 0, which is never larger than the others
     reach = np.linalg.norm(W.T[:, None] - W.T[None, :], axis=2).max(axis=1)
     strongest_pull = _error_probability(s, y) * reach[y]
 

@@ -69,7 +69,7 @@ def test_large_latents_are_thinned_by_the_seed(rng):
 def test_impossible_requests_are_refused():
     with pytest.raises(ValueError, match="neighbors must be at least 1"):
         latent_entropy(np.eye(3), neighbors=0)
-    with pytest.raises(ValueError, match="3 neighbors need at least 4 samples, not 3"):
+    with pytest.raises(ValueError, match="neighbors=3 needs at least 4 samples, not 3"):
         latent_entropy(np.eye(3))
     with pytest.raises(ValueError, match="not 2"):
         latent_entropy(np.eye(8), max_samples=2)

@@ -46,7 +46,7 @@ def test_samples_without_a_push_are_left_out_of_the_prediction():
 def test_the_bound_of_a_certain_network_keeps_its_digits():
     logits = np.array([[60.0, 0.0, 0.0]])
     forces = balance(LATENT[:1], [0], logits, W, np.zeros((1, 3)), DPENALTY[:1])
-    assert forces.norm_bound == pytest.approx(5 * 2 * np.exp(-60) * 2, rel=1e-12)
+    assert forces.norm_bound == pytest.approx(5 * 2 * np.exp(-60) * 2, rel=1e-12, abs=0)
 
 
 def test_gradient_descent_comes_to_rest_at_the_predicted_norm(rng):

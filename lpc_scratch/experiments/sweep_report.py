@@ -1,0 +1,105 @@
+"""The tables and figures of a sweep."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.grid import axis_value
+from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
+from lpc_scratch.experiments.progress import describe_value
+from lpc_scratch.experiments.tables import (
+    Table,
+    cell_table,
+    mean_and_deviation,
+    write_csv,
+    write_text,
+)
+from lpc_scratch.markdown import table
+
+_COLUMNS = {
+    "test_accuracy": "test accuracy",
+    "nc1": "NC1",
+    "peak_distance": "peak distance",
+    "same_code": "same-code share",
+    "distinct_codes": "distinct codes",
+    "code_distance": "Hamming distance",
+    "code_spread": "its spread",
+    "latent_norm": "mean norm of z",
+}
+
+
+def write_sweep(
+    results: Sequence[Result], axes: Sequence[str], folder: Path, question: str | None = None
+) -> str:
+    """Write cells.csv, summary.md and the figures of a sweep; return the table.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        All cells; one that has diverged or failed is in the tables with that status.
+    axes : sequence of str
+        The axes on which they differ, without the seed.
+    folder : Path
+        Folder of the sweep.
+    question : str, optional
+        What the sweep asks.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder cannot be written.
+    """
+    cells = cell_table(results, axes if "gamma" in axes else [*axes, "gamma"])
+    write_csv(folder / "cells.csv", cells)
+    shown = _table(cells, axes)
+    parts = [_heading(results, axes, question), shown, *_troubles(results, axes)]
+    if "gamma" in axes:
+        parts.append("Phases, in the order in which they are asked:\n\n" + _list(THRESHOLDS))
+    write_text(folder / "summary.md", "\n\n".join(parts) + "\n")
+    return shown
+
+
+def _heading(results: Sequence[Result], axes: Sequence[str], question: str | None) -> str:
+    config = results[0].config
+    seeds = sorted({result.config.seeds[0] for result in results})
+    fixed = [
+        f"{name} {describe_value(axis_value(config, name))}"
+        for name in ("dataset", "architecture", "optimizer", "learning_rate", "epochs")
+        if name not in axes
+    ]
+    lines = [f"# Sweep over {', '.join(axes) or 'the seed'}"]
+    if question:
+        lines.append(question.capitalize())
+    lines.append(
+        f"{', '.join(fixed)}; seeds {', '.join(map(str, seeds))}. Mean ± standard deviation over "
+        "seeds after the last epoch, on the training set but for the test accuracy."
+    )
+    return "\n\n".join(lines)
+
+
+def _table(cells: Table, axes: Sequence[str]) -> str:
+    places: dict[tuple, Table] = {}
+    for cell in cells:
+        places.setdefault(tuple(cell[axis] for axis in axes), []).append(cell)
+    rows = []
+    for place, group in places.items():
+        phases = Counter(PHASES.get(cell["phase"], "failed") for cell in group)
+        phase = ", ".join(f"{n} x {p}" if len(phases) > 1 else p for p, n in phases.items())
+        values = [mean_and_deviation([cell[column] for cell in group]) for column in _COLUMNS]
+        rows.append([*map(describe_value, place), phase, *values])
+    return table([*axes, "phase", *_COLUMNS.values()], rows)
+
+
+def _troubles(results: Sequence[Result], axes: Sequence[str]) -> list[str]:
+    lines = []
+    for result in results:
+        if result.status != "finished":
+            place = [f"{axis} {describe_value(axis_value(result.config, axis))}" for axis in axes]
+            seed = f"seed {result.config.seeds[0]}"
+            lines.append(f"{', '.join((*place, seed))}: {result.message}")
+    return ["Cells that did not finish:\n\n" + _list(lines)] if lines else []
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

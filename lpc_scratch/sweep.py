@@ -1,0 +1,54 @@
+"""`python -m lpc_scratch.sweep`: a grid of settings, and the phases of training over gamma."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lpc_scratch import command_line
+from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
+from lpc_scratch.experiments.grid import PRESETS, make_cells, varying_axes
+from lpc_scratch.experiments.sweep_report import write_sweep
+
+
+@dataclass(frozen=True)
+class SweepCommand(ExperimentCommand):
+    """Train a network for every combination of some settings, and draw how collapse depends on
+    them: cells.csv, summary.md and plots.
+
+    For example: --preset gamma-phase, or --grid gamma=0.1,1,10 penalty=exp,l2.
+    """  # noqa: D205
+
+    preset: str | None = None
+    """Grid with a name: gamma-phase, backbone, latent-dim or softmax-once-or-twice."""
+    grid: tuple[str, ...] = ()
+    """Axes of the grid, such as gamma=0.1,1,10 latent_dim=8,16: any setting, and depth, width and
+    seed. They join those of a preset, or replace them."""
+    evaluate_every: int = 100
+    """Epochs between two measurements; the last epoch is always measured."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; see `command_line.run`."""
+    return command_line.run(_sweep, arguments)
+
+
+def _sweep(arguments: Sequence[str]) -> None:
+    command = command_line.parse(SweepCommand, arguments, "python -m lpc_scratch.sweep")
+    if command.print_config:
+        print(command.settings(), end="")
+        return
+    cells = make_cells(command.base(), command.preset, command.grid)
+    axes = varying_axes(cells)
+    name = command.preset or "-".join(axes) or "seed"
+    folder = command.output or Path("runs", f"sweep-{name}-{Path(command.dataset).stem}")
+    results = run_experiment(command, cells, axes, folder)
+    question = PRESETS[command.preset].question if command.preset else None
+    table = write_sweep(results, axes, folder, question)
+    if not command.quiet:
+        print(f"\n{table}\n\nThe sweep is in {folder}")
+    report_failures(results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
