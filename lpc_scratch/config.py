@@ -8,7 +8,7 @@ is its help. Values are checked when a configuration is made.
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
@@ -257,10 +257,15 @@ def load_config(path: Path, cls: type[Config]) -> Config:
         raise ConfigError(f"configuration file {path}: {error}") from error
 
 
-def dump_config(config: TrainConfig) -> str:
-    """Return a configuration as YAML that `load_config` reads back to an equal one."""
+def dump_config(config: TrainConfig, without: Collection[str] = ()) -> str:
+    """Return a configuration as YAML that `load_config` reads back to an equal one.
+
+    `without` names fields to leave out.
+    """
     settings = {
-        field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if field.name not in without
     }
     return yaml.safe_dump(settings, sort_keys=False)
 

@@ -54,7 +54,8 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         z, s, labels = latents[member], all_logits[member].astype(np.float64), dataset.y_train
         with np.errstate(over="ignore", invalid="ignore"):
             cross_entropy, dlogits = trainer.loss(s, labels)
-            penalty, dpenalty = np.float64(0), np.zeros_like(z)
+            penalty: float | Array = 0.0
+            dpenalty = np.zeros_like(z)
             if trainer.penalty:
                 penalty, dpenalty = trainer.penalty(z, gammas[member])
         loss = cross_entropy + penalty
@@ -77,7 +78,8 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         }
         W = weights[member]
         row |= measure(z, labels, predictions=predictions, classifier_weight=W)
-        row |= _measure_forces(z, labels, s, W, dlogits, dpenalty)
+        with np.errstate(over="ignore"):  # a gamma of 1e300 still has a finite loss
+            row |= _measure_forces(z, labels, s, W, dlogits, dpenalty)
         rows.append(row | {"seconds": trainer.seconds})
     return rows, latents
 

@@ -262,9 +262,17 @@ def save_run_plots(
         plot_class_cosines(means, class_names),
         plot_overview(rows, epochs, edges, counts, class_means, class_names),
     )
+    return save_figures(dict(zip(RUN_PLOTS, figures, strict=True)), folder)
+
+
+def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures as PNG, each under its name, and return the files.
+
+    The folder is made if need be.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, figure in zip(RUN_PLOTS, figures, strict=True):
+    for name, figure in figures.items():
         path = folder / f"{name}.png"
         figure.savefig(path, dpi=OVERVIEW_DPI if name == "overview" else DPI)
         paths.append(path)

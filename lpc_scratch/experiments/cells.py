@@ -127,7 +127,12 @@ def load_data(config: TrainConfig) -> Dataset:
     DatasetError
         If the data cannot be had.
     """
-    return _load(TrainConfig(**{name: getattr(config, name) for name in _DATA}))
+    return _load(data_settings(config))
+
+
+def data_settings(config: TrainConfig) -> TrainConfig:
+    """Return a configuration that says what the data are, and is else the default."""
+    return TrainConfig(**{name: getattr(config, name) for name in _DATA})
 
 
 @lru_cache(maxsize=1)

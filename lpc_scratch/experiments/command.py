@@ -1,21 +1,20 @@
-"""What the commands `compare` and `sweep` share: settings, progress and what is written first."""
+"""What the commands `compare` and `sweep` share: settings, progress, and what they write."""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from data_utils import DATASETS
 from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import ConfigError, SweepError
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.progress import make_progress
+from lpc_scratch.experiments.progress import CellCount, make_progress
 from lpc_scratch.experiments.runner import run_cells
 from lpc_scratch.experiments.tables import write_text
 
@@ -44,6 +43,8 @@ class ExperimentCommand(TrainConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.gammas:
+            raise ConfigError("gammas are for train: name one gamma, or an axis gamma of a sweep")
         if self.jobs < 1 and self.jobs != -1:
             raise ConfigError(f"jobs must be at least 1, or -1 for all cores, not {self.jobs}")
         if self.output == Path():
@@ -52,18 +53,12 @@ class ExperimentCommand(TrainConfig):
             )
 
     def base(self) -> TrainConfig:
-        """Return the settings of training, with the data's place independent of the folder."""
-        settings = {field.name: getattr(self, field.name) for field in fields(TrainConfig)}
-        config = TrainConfig(**settings)
-        data_dir = config.data_dir and config.data_dir.expanduser().resolve()
-        dataset = config.dataset
-        if dataset not in DATASETS and Path(dataset).expanduser().exists():
-            dataset = str(Path(dataset).expanduser().resolve())
-        return replace(config, data_dir=data_dir, dataset=dataset)
+        """Return the settings of training, without those of the command."""
+        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
 
     def settings(self) -> str:
         """Return all settings as YAML, which --config reads."""
-        return dump_config(replace(self, config=None, print_config=False))
+        return dump_config(self, without=("config", "print_config", "quiet"))
 
 
 def run_experiment(
@@ -83,19 +78,17 @@ def run_experiment(
     LPCError, DatasetError
         As `runner.run_cells`.
     """
-    progress = None if command.quiet else make_progress(axes)
+    progress = CellCount() if command.quiet else make_progress(axes)
     begun = describe_environment(get_backend("cpu" if command.scheduler else command.device))
     started = time.perf_counter()
     try:
         results = run_cells(cells, folder, command.jobs, command.scheduler, progress)
     finally:
-        if progress:
-            progress.close()
+        progress.close()
     write_text(folder / "config.yaml", command.settings())
-    computed = [r for r in results if r.environment.get("date", "") >= begun["date"]]
-    if computed:  # a command that only draws again keeps what is known of the training
+    if progress.computed:  # a command that only draws again keeps what is known of the training
         begun["wall_seconds"] = round(time.perf_counter() - started, 1)
-        begun["cells_computed"] = len(computed)
+        begun["cells_computed"] = progress.computed
         write_text(folder / "environment.json", json.dumps(begun, indent=2) + "\n")
     return results
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lpc_scratch.comparison_plots import save_comparison_plots
 from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.comparison_plots import save_comparison_plots
 from lpc_scratch.experiments.tables import (
     epoch_table,
     epochs_until,

@@ -9,8 +9,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+from data_utils import DATASETS
 from lpc_scratch.backend.threads import split
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
@@ -178,8 +180,19 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     if "depth" in settings or "width" in settings:
         depth = _whole("depth", settings.pop("depth", len(base.hidden)))
         width = _whole("width", settings.pop("width", base.hidden[0] if base.hidden else 0))
+        if "depth" not in values and not depth:
+            raise ConfigError(f"width {width} needs a hidden layer: give depth as well")
         settings["hidden"] = (width,) * depth
-    return replace(base, **settings)
+    return _with_absolute_paths(replace(base, **settings))
+
+
+def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
+    """Return a configuration that means the same in any folder, such as a worker's."""
+    data_dir = config.data_dir and config.data_dir.expanduser().resolve()
+    dataset = config.dataset
+    if dataset not in DATASETS and Path(dataset).expanduser().exists():
+        dataset = str(Path(dataset).expanduser().resolve())
+    return replace(config, data_dir=data_dir, dataset=dataset)
 
 
 def _whole(name: str, value: Any) -> int:

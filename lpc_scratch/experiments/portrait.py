@@ -10,6 +10,12 @@ POINTS = 1000  # projected samples at most
 # Wider than those of a run's histograms: a unit that fires for one class in ten has its second
 # peak at three standard deviations.
 EDGES = np.linspace(-5, 5, 201)
+ARRAYS = (
+    *("class_shares", "final_means", "coordinates", "histogram_edges", "histogram_counts"),
+    *("mixture_means", "mixture_sigmas", "mixture_weights"),
+    *("projection", "projection_labels", "projected_means", "projection_share"),
+)
+"""Names of the arrays of a portrait."""
 
 
 def portray(latent: Array, labels: Array) -> dict[str, Array]:

@@ -10,10 +10,28 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 
 
-class CellBar:
-    """A progress bar over cells, on standard error; a `runner.CellProgress`."""
+class CellCount:
+    """Counts the cells that are computed, and shows nothing; a `runner.CellProgress`."""
+
+    def __init__(self) -> None:
+        self.computed = 0
+
+    def start(self, cells: int, found: int) -> None:
+        """Do nothing."""
+
+    def finished(self, result: Result) -> None:
+        """Count a cell."""
+        self.computed += 1
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class CellBar(CellCount):
+    """A progress bar over cells, on standard error."""
 
     def __init__(self, axes: Sequence[str]) -> None:
+        super().__init__()
         self._axes = axes
         self._bar: tqdm | None = None
 
@@ -23,6 +41,7 @@ class CellBar:
 
     def finished(self, result: Result) -> None:
         """Advance by a cell and name it."""
+        super().finished(result)
         assert self._bar is not None
         self._bar.set_postfix_str(_outcome(result, self._axes), refresh=False)
         self._bar.update()
@@ -33,12 +52,13 @@ class CellBar:
             self._bar.close()
 
 
-class CellLines:
-    """A line for every cell, on standard output; a `runner.CellProgress`."""
+class CellLines(CellCount):
+    """A line for every cell, on standard output."""
 
     def __init__(self, axes: Sequence[str]) -> None:
+        super().__init__()
         self._axes = axes
-        self._cells = self._found = self._done = 0
+        self._cells = self._found = 0
         self._started = 0.0
 
     def start(self, cells: int, found: int) -> None:
@@ -49,15 +69,12 @@ class CellLines:
 
     def finished(self, result: Result) -> None:
         """Print the outcome of a cell, and the time that is left at the pace so far."""
-        self._done += 1
-        left = self._cells - self._found - self._done
-        seconds = (time.monotonic() - self._started) / self._done * left
+        super().finished(result)
+        left = self._cells - self._found - self.computed
+        seconds = (time.monotonic() - self._started) / self.computed * left
         outcome = _outcome(result, self._axes)
         ahead = f" (about {_duration(seconds)} left)" if left else ""
-        print(f"{self._found + self._done:4d} of {self._cells}  {outcome}{ahead}", flush=True)
-
-    def close(self) -> None:
-        """Do nothing."""
+        print(f"{self._found + self.computed:4d} of {self._cells}  {outcome}{ahead}", flush=True)
 
 
 def make_progress(axes: Sequence[str]) -> CellBar | CellLines:

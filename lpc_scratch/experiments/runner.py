@@ -10,7 +10,7 @@ import joblib
 from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
-from lpc_scratch.experiments.cells import Result, load_data
+from lpc_scratch.experiments.cells import Result, data_settings, load_data
 from lpc_scratch.experiments.grid import group_cells
 from lpc_scratch.experiments.scheduling import Cluster, train_on_cores
 from lpc_scratch.experiments.store import ResultStore
@@ -56,7 +56,7 @@ def run_cells(
     Raises
     ------
     DatasetError, DeviceError
-        If data or device cannot be had here; asked of the first cell before anything is trained.
+        If data or device cannot be had here, for any cell; asked before anything is trained.
     SweepError
         If the workers cannot be had, or are lost.
     RunFolderError
@@ -95,7 +95,7 @@ def run_cells(
 def _check(cells: Sequence[TrainConfig]) -> None:
     """Raise the error that all cells of a data set or device would end in."""
     get_backend(cells[0].device)
-    for cell in {(cell.dataset, cell.data_seed): cell for cell in cells}.values():
+    for cell in {data_settings(cell): cell for cell in cells}.values():
         load_data(cell)
 
 

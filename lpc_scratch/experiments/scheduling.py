@@ -4,11 +4,12 @@ Results come back as they are ready, to the one process that writes them, so tha
 neither a shared disk nor a folder of their own.
 """
 
+import asyncio
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -29,7 +30,7 @@ _NO_WORKERS = 60.0  # seconds to wait for new workers once all are gone
 _POLL = 0.1
 
 
-def train_on_cores(groups: Sequence[Group], jobs: int) -> Iterator[list[Result]]:
+def train_on_cores(groups: Sequence[Group], jobs: int) -> Generator[list[Result], None, None]:
     """Train groups in so many processes of this machine, in this one if it is one.
 
     Raises
@@ -80,10 +81,12 @@ class Cluster:
         from distributed import Client
 
         try:
+            asyncio.run(_find_scheduler(address))  # a Client waits for ever for one who is silent
             self._client = Client(address, timeout=_ANSWER, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:  # a time-out is an OSError
+        except (OSError, ValueError) as error:  # a time-out is an OSError
+            reason = one_line(error) or f"not within {_ANSWER:g} s"
             raise SweepError(
-                f"no dask scheduler answers at {address!r} ({one_line(error)}): start one with "
+                f"no dask scheduler answers at {address!r} ({reason}): start one with "
                 "`dask scheduler`, or leave --scheduler out"
             ) from error
         try:
@@ -92,7 +95,7 @@ class Cluster:
             self.close()
             raise
 
-    def train(self, groups: Sequence[Group]) -> Iterator[list[Result]]:
+    def train(self, groups: Sequence[Group]) -> Generator[list[Result], None, None]:
         """Train groups on the workers; those of a worker that dies go to another.
 
         Raises
@@ -130,7 +133,8 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=_ANSWER)
         except OSError as error:
             raise SweepError(
-                f"the scheduler at {address} has no workers: start some with `dask worker {address}`"
+                f"the scheduler at {address} has no workers: start some with "
+                f"`dask worker {address}`"
             ) from error
 
         def find_version() -> str:  # a nested function travels by value, so it needs no package
@@ -169,6 +173,19 @@ class Cluster:
             return None
         except Exception as error:  # such as dask's KilledWorker, after several workers
             return failures(group, error)
+
+
+async def _find_scheduler(address: str) -> None:
+    """Raise OSError or ValueError unless a scheduler says that it is one, in time."""
+    from distributed import rpc
+
+    async def identify() -> str:
+        async with rpc(address) as remote:
+            return str((await remote.identity())["type"])
+
+    kind = await asyncio.wait_for(identify(), _ANSWER)
+    if kind != "Scheduler":
+        raise ValueError(f"it is a {kind.lower()}")
 
 
 def _train_in_worker(group: Group) -> list[Result]:

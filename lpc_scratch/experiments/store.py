@@ -11,8 +11,9 @@ import yaml
 
 from lpc_scratch.checkpoint import load_tensors, save_tensors
 from lpc_scratch.config import TrainConfig, dump_config
-from lpc_scratch.errors import LPCError, RunFolderError
+from lpc_scratch.errors import ConfigError, LPCError, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
+from lpc_scratch.experiments.portrait import ARRAYS
 from lpc_scratch.history import COLUMNS
 
 _INDIFFERENT = ("data_dir", "numba")  # settings that change no result
@@ -94,10 +95,9 @@ def _read(path: Path) -> Result:
     try:
         settings = yaml.safe_load(texts["config"])
         rows = json.loads(texts["rows"])
-        finished = texts["status"] == "finished"
-        whole = all(tuple(row) == COLUMNS for row in rows) and (
-            not finished or "final_means" in arrays
-        )
+        whole = all(tuple(row) == COLUMNS for row in rows)
+        if texts["status"] == "finished":
+            whole = whole and bool(rows) and set(arrays) == set(ARRAYS)
         known = {field.name for field in fields(TrainConfig)}
         if not whole or set(settings) != known or texts["status"] not in get_args(Status):
             raise ValueError("it lacks something")
@@ -110,5 +110,7 @@ def _read(path: Path) -> Result:
             arrays,
             json.loads(texts["environment"]),
         )
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise RunFolderError(f"{path} is damaged or of another version ({error})") from error
+    except (KeyError, TypeError, ValueError, yaml.YAMLError, ConfigError) as error:
+        raise RunFolderError(
+            f"{path} is damaged or of another version ({one_line(error)})"
+        ) from error

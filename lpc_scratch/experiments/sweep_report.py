@@ -1,13 +1,22 @@
 """The tables and figures of a sweep."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
 from lpc_scratch.experiments.progress import describe_value
+from lpc_scratch.experiments.sweep_plots import (
+    plot_code_geometry,
+    plot_equilibrium,
+    plot_metrics,
+    plot_phases,
+)
 from lpc_scratch.experiments.tables import (
     Table,
     cell_table,
@@ -16,6 +25,8 @@ from lpc_scratch.experiments.tables import (
     write_text,
 )
 from lpc_scratch.markdown import table
+from lpc_scratch.metrics import simplex_hamming
+from lpc_scratch.plots import save_figures
 
 _COLUMNS = {
     "test_accuracy": "test accuracy",
@@ -57,7 +68,30 @@ def write_sweep(
     if "gamma" in axes:
         parts.append("Phases, in the order in which they are asked:\n\n" + _list(THRESHOLDS))
     write_text(folder / "summary.md", "\n\n".join(parts) + "\n")
+    classes = next((len(result.class_names) for result in results if result.class_names), 0)
+    if classes:  # else nothing was trained
+        save_figures(_figures(cells, axes, classes), folder / "plots")
     return shown
+
+
+def _figures(cells: Table, axes: Sequence[str], classes: int) -> dict[str, Figure]:
+    """Return the figures that suit the axes: metrics, codes, and over gamma phases and forces."""
+    figures: dict[str, Figure] = {}
+    if not axes or not any(cell["status"] == "finished" for cell in cells):
+        return figures
+    limits = {"⌈log₂ K⌉": math.ceil(math.log2(classes)), "K − 1": classes - 1}
+    figures["metrics"] = plot_metrics(cells, axes, marks=limits if "latent_dim" in axes else {})
+    others = [axis for axis in axes if axis != "gamma"]
+    if "gamma" in axes:
+        y, panels = (*others, None, None)[:2]
+        figures["phases"] = plot_phases(cells, "gamma", y, panels, THRESHOLDS)
+        penalised = [c for c in cells if c.get("architecture", "binary") == "binary"]
+        if any(cell["gamma"] > 0 for cell in penalised):
+            figures["equilibrium"] = plot_equilibrium(penalised, others[:2])
+    x = "gamma" if "gamma" in axes else max(axes, key=lambda a: len({cell[a] for cell in cells}))
+    lines = [axis for axis in axes if axis != x][:1]
+    figures["code-distances"] = plot_code_geometry(cells, x, lines, simplex_hamming(classes))
+    return figures
 
 
 def _heading(results: Sequence[Result], axes: Sequence[str], question: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What came out of an experiment, as tables: one row a cell or an epoch, or one for each setting."""
+"""What came out of an experiment, as tables of cells and of epochs."""
 
 import csv
 import io
@@ -17,7 +17,8 @@ from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.history import COLUMNS, Row
 from lpc_scratch.markdown import number
 
-_SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}  # columns named as settings are
+# The columns of measurements that have the name of a setting, with another one.
+_SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
 METRICS = tuple(
     _SETTINGS.get(name, name)
     for name in COLUMNS
@@ -52,7 +53,11 @@ def epoch_table(results: Sequence[Result], axes: Sequence[str]) -> Table:
     return [
         {
             **{axis: axis_value(result.config, axis) for axis in (*axes, "seed")},
-            **{name: row[name] for name in COLUMNS if name not in (*axes, "seed", "member")},
+            **{
+                _SETTINGS[name] if name in axes else name: row[name]
+                for name in COLUMNS
+                if name not in ("seed", "member") and (name in _SETTINGS or name not in axes)
+            },
         }
         for result in results
         for row in result.rows
@@ -83,7 +88,8 @@ def mean_and_deviation(
     if not found.size:
         return "–"
     if found.size == 1 or not np.isfinite(found).all():
-        return form(float(found.mean()))
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return form(float(found.mean()))
     return f"{form(float(found.mean()))} ± {form(float(found.std(ddof=1)))}"
 
 

@@ -38,7 +38,7 @@ from lpc_scratch.panels import (
     tidy,
     write_instead,
 )
-from lpc_scratch.plots import DPI, UNIMODAL_SCORE
+from lpc_scratch.plots import UNIMODAL_SCORE, save_figures
 
 Portrait = Mapping[str, npt.ArrayLike]
 
@@ -264,11 +264,7 @@ def save_comparison_plots(
         plot_codes(class_means, class_names),
         plot_projections(portraits, class_names),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.png" for name in COMPARISON_PLOTS]
-    for path, figure in zip(paths, figures, strict=True):
-        figure.savefig(path, dpi=DPI)
-    return paths
+    return save_figures(dict(zip(COMPARISON_PLOTS, figures, strict=True)), folder)
 
 
 def _styles(names: Collection[str]) -> dict[str, dict[str, Any]]:

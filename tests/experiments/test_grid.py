@@ -1,0 +1,165 @@
+import re
+from collections import Counter
+from dataclasses import replace
+from itertools import product
+from math import ceil
+
+import pytest
+
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.experiments.grid import (
+    AXES,
+    PRESETS,
+    axis_value,
+    group_cells,
+    make_cells,
+    parse_axis,
+    varying_axes,
+)
+
+BASE = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4)
+SEEDS = replace(BASE, seeds=(5, 3))
+
+
+def places(cells, *axes):
+    """Return where the cells stand on some axes."""
+    return [tuple(axis_value(cell, axis) for axis in axes) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("text", "axis"),
+    [
+        ("gamma=0.1,1,10", ("gamma", ["0.1", "1", "10"])),
+        ("latent-dim=8", ("latent_dim", ["8"])),
+        (" penalty = exp , l2, ", ("penalty", ["exp", "l2"])),
+        ("dataset=a=b.npz", ("dataset", ["a=b.npz"])),
+    ],
+)
+def test_axis_is_a_name_and_its_values(text, axis):
+    assert parse_axis(text) == axis
+
+
+def test_cells_are_all_combinations_in_the_order_of_the_axes():
+    cells = make_cells(BASE, None, ["penalty=l2,exp", "gamma=10,0.1", "seed=2,1"])
+    expected = product(["l2", "exp"], [10.0, 0.1], [2, 1])
+    assert places(cells, "penalty", "gamma", "seed") == list(expected)
+    assert cells[0] == replace(BASE, penalty="l2", gamma=10.0, seeds=(2,))
+
+
+def test_values_that_are_equal_make_one_cell():
+    cells = make_cells(BASE, None, ["gamma=1,1.0,1e0", "latent_dim=4,4", "seed=0,0"])
+    assert cells == [replace(BASE, gamma=1.0)]
+
+
+def test_depth_and_width_make_the_hidden_layers():
+    cells = make_cells(BASE, None, ["depth=0,1,3", "width=16,32"])
+    hidden = [(), (16,), (32,), (16, 16, 16), (32, 32, 32)]
+    assert [cell.hidden for cell in cells] == hidden
+    base = replace(BASE, hidden=(7, 7))
+    assert [cell.hidden for cell in make_cells(base, None, ["depth=1"])] == [(7,)]
+    assert [cell.hidden for cell in make_cells(base, None, ["width=9"])] == [(9, 9)]
+
+
+def test_width_without_hidden_layers_is_refused():
+    with pytest.raises(ConfigError):  # all widths would be one network
+        make_cells(replace(BASE, hidden=()), None, ["width=16,32"])
+
+
+def test_seeds_of_the_base_are_the_seed_axis_unless_the_grid_has_one():
+    assert places(make_cells(SEEDS, None, ["gamma=1"]), "seed") == [(5,), (3,)]
+    assert places(make_cells(SEEDS, None, ["seed=8"]), "seed") == [(8,)]
+
+
+def test_gamma_phase_is_penalties_and_gammas_with_two_optimizers():
+    cells = make_cells(SEEDS, "gamma-phase", [])
+    assert len(set(cells)) == len(cells) == 8 * 4 * 2 * 2
+    assert Counter(places(cells, "optimizer", "learning_rate")) == {
+        ("adam", BASE.learning_rate): 64,
+        ("sgd", 0.05): 64,
+    }
+    assert set(Counter(places(cells, "gamma", "penalty")).values()) == {2 * 2}
+
+
+@pytest.mark.parametrize(
+    ("preset", "size"),
+    [("backbone", 5 * 6), ("latent-dim", 12), ("softmax-once-or-twice", 2 * 2)],
+)
+def test_preset_is_run_with_every_seed(preset, size):
+    cells = make_cells(SEEDS, preset, [])
+    assert len(set(cells)) == len(cells) == size * 2
+    assert varying_axes(cells) == sorted(PRESETS[preset].axes, key=AXES.index)
+
+
+def test_users_axis_replaces_that_of_a_preset():
+    cells = make_cells(BASE, "gamma-phase", ["gamma=2", "penalty=l2", "latent_dim=3,4"])
+    found = places(cells, "optimizer", "gamma", "penalty", "latent_dim")
+    assert found == [(o, 2.0, "l2", d) for o in ("adam", "sgd") for d in (3, 4)]
+
+
+@pytest.mark.parametrize("axis", ["optimizer=adamw", "learning_rate=0.01"])
+def test_users_axis_drops_the_variants_of_that_name(axis):
+    cells = make_cells(BASE, "gamma-phase", [axis])
+    assert len(cells) == 8 * 4
+    (found,) = set(places(cells, "optimizer", "learning_rate"))
+    assert found == (("adamw", 5e-4) if axis.startswith("opt") else ("adam", 0.01))
+
+
+def test_varying_axes_are_those_with_several_values_but_the_seed():
+    cells = make_cells(SEEDS, None, ["width=4,8", "gamma=0.1,1", "dropout=0.5"])
+    assert varying_axes(cells) == ["width", "gamma"]
+    assert varying_axes(cells[:1]) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 1000])
+def test_groups_hold_every_cell_once_and_none_is_beyond_a_workers_share(workers):
+    cells = make_cells(SEEDS, None, ["gamma=0.1,1,10", "penalty=l2,exp", "latent_dim=3,4"])
+    groups = group_cells(cells, workers)
+    assert Counter(cell for group in groups for cell in group) == Counter(cells)
+    assert max(map(len, groups)) <= ceil(len(cells) / workers)
+
+
+def test_cells_that_differ_in_seed_and_gamma_are_grouped_and_no_others():
+    cells = make_cells(SEEDS, None, ["gamma=0.1,1,10", "penalty=l2,exp", "latent_dim=3,4"])
+    for workers, count in ((1, 4), (4, 4), (8, 8)):
+        groups = group_cells(cells, workers)
+        assert len(groups) == count
+        for group in groups:
+            assert len({replace(cell, gamma=0.0, seeds=(0,)) for cell in group}) == 1
+
+
+@pytest.mark.parametrize(
+    ("preset", "grid", "named"),
+    [
+        ("gama-phase", [], "'gama-phase': choose one of gamma-phase"),
+        (None, [], "grid is empty"),
+        (None, ["gama=1"], "'gama': did you mean 'gamma'?"),
+        (None, ["seeds=1,2"], "'seeds': did you mean 'seed'?"),
+        (None, ["xyzzy=1"], "'xyzzy': choose from seed, depth, width"),
+        (None, ["hidden=8"], "'hidden'"),
+        (None, ["gamma"], "'gamma' is no axis"),
+        (None, ["gamma="], "'gamma' has no values"),
+        (None, ["gamma= , "], "'gamma' has no values"),
+        (None, ["gamma=1", "gamma=2"], "'gamma' is given twice"),
+        ("backbone", ["latent-dim=1", "latent_dim=2"], "'latent_dim' is given twice"),
+        (None, ["gamma=1,-1"], "gamma must be at least 0, not -1"),
+        (None, ["gamma=much"], "gamma must be a finite number, not 'much'"),
+        (None, ["gamma=1e999"], "gamma must be a finite number, not '1e999'"),
+        (None, ["latent_dim=2.5"], "latent_dim must be a whole number, not '2.5'"),
+        (None, ["penalty=exp,l3"], "unknown penalty 'l3'"),
+        (None, ["depth=two"], "depth must be a whole number of at least 0, not 'two'"),
+        (None, ["width=8,-8"], "width must be a whole number of at least 0, not '-8'"),
+        (None, ["width=0"], "hidden widths must be 1 to 1000000, not [0]"),
+        (None, ["seed=0,-3"], "not [-3]"),
+        (None, ["seed=0.5"], "seeds must be a whole number, not '0.5'"),
+    ],
+)
+def test_bad_grid_is_one_sentence_that_names_the_value(preset, grid, named):
+    with pytest.raises(ConfigError, match=re.escape(named)) as error:
+        make_cells(BASE, preset, grid)
+    assert "\n" not in str(error.value)
+
+
+def test_gammas_of_the_base_are_refused():
+    with pytest.raises(ConfigError, match="gammas are an axis"):
+        make_cells(replace(BASE, gammas=(0.1,)), None, ["latent_dim=3,4"])

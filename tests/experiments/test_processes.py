@@ -1,0 +1,193 @@
+"""Sweeps on processes and on a dask cluster, and what is left when one of them dies.
+
+Every wait is bounded: a test fails rather than hangs.
+"""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lpc_scratch.errors import SweepError
+from lpc_scratch.experiments.scheduling import Cluster
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+PATIENCE = 40  # seconds for anything that a test waits for
+CELLS = 12
+GRID = [
+    *("--dataset", "gaussians", "--gamma", "0.1", "--hidden", "64", "--epochs", "30"),
+    *("--seeds", "0", "1", "--grid", "penalty=exp,l2", "latent_dim=4,5,6"),
+]
+
+
+@pytest.fixture(scope="module")
+def sequential(tmp_path_factory):
+    """The table of the sweep as one process computes it."""
+    folder = tmp_path_factory.mktemp("sequential")
+    assert finish(start_sweep(folder, "--jobs", "1")) == 0
+    return read_cells(folder)
+
+
+@pytest.fixture
+def spawn():
+    """Start processes that a test's end ends."""
+    processes = []
+
+    def start(*arguments, folder):
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, *arguments]
+        with open(folder / "log.txt", "w") as log:
+            started = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)
+        processes.append(started)
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait(PATIENCE)
+
+
+@pytest.fixture
+def cluster(spawn, tmp_path):
+    """Address of a scheduler, and its two workers in folders of their own."""
+    pytest.importorskip("distributed")
+    address = start_scheduler(spawn, tmp_path)
+    one_thread = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+    workers = [
+        spawn("-m", "dask", "worker", address, *one_thread, folder=tmp_path / name)
+        for name in ("first", "second")
+    ]
+    for name in ("first", "second"):
+        wait_until(lambda name=name: "Registered to" in (tmp_path / name / "log.txt").read_text())
+    return address, workers
+
+
+def start_scheduler(spawn, tmp_path):
+    found = tmp_path / "scheduler.json"
+    arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    files = ("--scheduler-file", str(found))
+    spawn("-m", "dask", "scheduler", *arguments, *files, folder=tmp_path / "scheduler")
+    wait_until(lambda: found.exists() and found.read_text().endswith("}"))
+    return json.loads(found.read_text())["address"]
+
+
+def start_sweep(folder, *arguments):
+    """Start a sweep; what it prints goes to its folder's log.txt."""
+    command = [sys.executable, "-m", "lpc_scratch.sweep", *GRID, "--output", str(folder)]
+    folder.mkdir(exist_ok=True)
+    with open(folder / "log.txt", "w") as log:
+        return subprocess.Popen(
+            [*command, *arguments],
+            env=ENVIRONMENT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # an interrupt reaches the workers too, as in a terminal
+        )
+
+
+def finish(process):
+    """Wait for a process and return its exit code."""
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def no_process_of(group):
+    """Return whether all processes of a group have ended."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def wait_until(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def result_files(folder):
+    return {path: path.stat().st_mtime_ns for path in (folder / "cells").glob("*.safetensors")}
+
+
+def read_cells(folder):
+    with open(folder / "cells.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row.pop("seconds")
+    assert [row["status"] for row in rows] == ["finished"] * CELLS
+    return rows
+
+
+def test_two_processes_give_what_one_gives(sequential, tmp_path):
+    assert finish(start_sweep(tmp_path, "--jobs", "2")) == 0
+    assert read_cells(tmp_path) == sequential
+
+
+def test_cluster_gives_what_one_process_gives(sequential, cluster, tmp_path):
+    address, _ = cluster
+    assert finish(start_sweep(tmp_path / "sweep", "--scheduler", address)) == 0
+    assert read_cells(tmp_path / "sweep") == sequential
+
+
+def test_no_cell_is_lost_with_a_worker_of_the_cluster(sequential, cluster, tmp_path):
+    address, workers = cluster
+    sweep = start_sweep(tmp_path / "sweep", "--scheduler", address)
+    wait_until(lambda: result_files(tmp_path / "sweep"))
+    workers[0].kill()
+    unfinished = CELLS - len(result_files(tmp_path / "sweep"))
+    assert finish(sweep) == 0
+    assert unfinished
+    assert read_cells(tmp_path / "sweep") == sequential
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_sweep_goes_on_with_the_unfinished_cells(sent, sequential, tmp_path):
+    sweep = start_sweep(tmp_path, "--jobs", "2")
+    wait_until(lambda: result_files(tmp_path))
+    if sent == signal.SIGINT:
+        os.killpg(sweep.pid, sent)
+    else:
+        os.kill(sweep.pid, sent)  # its workers are told by nobody
+    ended = finish(sweep)
+    wait_until(lambda: no_process_of(sweep.pid))
+    kept = result_files(tmp_path)
+    assert 0 < len(kept) < CELLS
+    if sent == signal.SIGINT:
+        assert ended == 130
+        assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+    assert finish(start_sweep(tmp_path, "--jobs", "1")) == 0
+    shown = (tmp_path / "log.txt").read_text()
+    assert f"{CELLS} cells, {len(kept)} of them are there already" in shown
+    assert {path: time for path, time in result_files(tmp_path).items() if path in kept} == kept
+    assert not list((tmp_path / "cells").glob("*.partial"))
+    assert read_cells(tmp_path) == sequential
+
+
+def test_scheduler_that_says_nothing_is_one_sentence_within_ten_seconds():
+    pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        with pytest.raises(SweepError, match="no dask scheduler answers at 'tcp://127"):
+            Cluster(f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - started < 10
+
+
+def test_scheduler_without_workers_is_one_sentence(spawn, tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(SweepError, match="has no workers: start some with `dask worker"):
+        Cluster(start_scheduler(spawn, tmp_path))
