@@ -50,12 +50,14 @@ def test_groups_of_members_in_threads_equal_the_single_runs_to_the_bit(
         optimizer=optimizer,
         weight_decay=0.01,
         seeds=tuple(range(9)),
+        gammas=tuple(0.1 * 2**member for member in range(9)),
     )
     together = trained(config, digits, epochs=2)
     assert [group for group, _ in together._groups] == [slice(0, 4), slice(4, 9)]
     assert together.optimizer.steps == 2 * together.steps_per_epoch
     for member in (0, 3, 4, 8):
-        alone = trained(dataclasses.replace(config, seeds=(member,)), digits, epochs=2)
+        own = {"seeds": (member,), "gammas": (), "gamma": config.gammas[member]}
+        alone = trained(dataclasses.replace(config, **own), digits, epochs=2)
         for name, parameter in alone.network.named_parameters().items():
             assert np.array_equal(together.network.named_parameters()[name][member], parameter)
 
@@ -249,6 +251,7 @@ def test_gpu_trains_like_the_cpu(digits, backend):
         {"optimizer": "sgd", "activation": "silu", "loss": "double-softmax"},
         {"optimizer": "adam", "activation": "tanh", "penalty": "exp-sample"},
         {"optimizer": "adamw", "weight_decay": 0.1, "penalty": "exp-coordinate"},
+        {"penalty": "exp-sample", "gammas": (0.1, 10.0)},
         {"architecture": "none", "seeds": (3,)},
     ],
     ids=str,
@@ -264,6 +267,7 @@ def test_a_device_that_refuses_host_arrays_trains_like_the_cpu(digits, cupy_stan
         {"optimizer": "adam", "activation": "tanh", "penalty": "exp-sample"},
         {"optimizer": "adamw", "weight_decay": 0.1, "penalty": "exp-coordinate"},
         {"architecture": "nonlinear", "weight_decay": 0.1, "seeds": (3,)},
+        {"penalty": "exp-coordinate", "gammas": (0.1, 10.0)},
         {
             "penalty": "l2",
             "gamma_schedule": "geometric",

@@ -89,8 +89,12 @@ def _figures(cells: Table, axes: Sequence[str], classes: int) -> dict[str, Figur
         if any(cell["gamma"] > 0 for cell in penalised):
             figures["equilibrium"] = plot_equilibrium(penalised, others[:2])
     x = "gamma" if "gamma" in axes else max(axes, key=lambda a: len({cell[a] for cell in cells}))
-    lines = [axis for axis in axes if axis != x][:1]
-    figures["code-distances"] = plot_code_geometry(cells, x, lines, simplex_hamming(classes))
+    rest = [axis for axis in axes if axis != x]
+    lines, fixed = rest[:1], rest[1:]  # of the other axes it shows the first value
+    shown = [cell for cell in cells if all(cell[axis] == cells[0][axis] for axis in fixed)]
+    figure = plot_code_geometry(shown, x, lines, simplex_hamming(classes))
+    figure.suptitle(", ".join(f"{axis} {describe_value(cells[0][axis])}" for axis in fixed))
+    figures["code-distances"] = figure
     return figures
 
 

@@ -111,6 +111,8 @@ def test_sweep_writes_a_row_for_each_cell_and_a_table(capsys):
     assert "seeds 3, 5" in text
     assert "divergence: the loss is not finite" in text
     assert json.loads((folder / "environment.json").read_text())["cells_computed"] == 4
+    figures = sorted(path.stem for path in (folder / "plots").iterdir())
+    assert figures == ["code-distances", "equilibrium", "metrics", "phases"]
 
 
 @pytest.mark.usefixtures("undrawn")
