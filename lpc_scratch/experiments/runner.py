@@ -78,6 +78,7 @@ def run_cells(
     if missing:
         if scheduler is None:
             _check(missing)
+        store.prepare()
         cluster = Cluster(scheduler) if scheduler else None
         with closing(cluster) if cluster else nullcontext():
             workers = cluster.threads if cluster else _count_jobs(jobs, missing[0])

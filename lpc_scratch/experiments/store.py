@@ -3,6 +3,8 @@
 import hashlib
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -25,7 +27,7 @@ class ResultStore:
     Parameters
     ----------
     folder : Path
-        Folder of the experiment; made when there is something to keep.
+        Folder of the experiment.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,6 +36,17 @@ class ResultStore:
     def path(self, config: TrainConfig) -> Path:
         """Return the file of a cell, whether it exists or not."""
         return self.cells / f"{cell_key(config)}.safetensors"
+
+    def prepare(self) -> None:
+        """Make the folder, before there is anything to lose.
+
+        Raises
+        ------
+        RunFolderError
+            If it cannot be made.
+        """
+        with self._writing():
+            pass
 
     def save(self, result: Result) -> None:
         """Write a result, atomically.
@@ -51,14 +64,8 @@ class ResultStore:
             "class_names": json.dumps(result.class_names),
             "environment": json.dumps(result.environment),
         }
-        try:
-            self.cells.mkdir(parents=True, exist_ok=True)
+        with self._writing():
             save_tensors(self.path(result.config), result.arrays, texts)
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.cells} cannot be written ({error}): make room or name another folder with "
-                "--output"
-            ) from error
 
     def load(self, config: TrainConfig) -> Result | None:
         """Return the result of a cell, or None where it must be computed.
@@ -77,6 +84,18 @@ class ResultStore:
             warnings.warn(f"{error}; it is computed again", DamagedResultWarning, stacklevel=2)
             return None
         return None if result.status == "failed" else result
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Make the folder, and turn the operating system's refusal into a sentence."""
+        try:
+            self.cells.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.cells} cannot be written ({error}): make room or name another folder with "
+                "--output"
+            ) from error
 
 
 class DamagedResultWarning(UserWarning):
