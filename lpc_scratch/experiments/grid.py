@@ -8,7 +8,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from lpc_scratch.experiments.store import cell_key
 Axes = Mapping[str, Sequence[Any]]
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(TrainConfig))
+_TYPICAL_FEATURES = 256  # of an input; how many they are is known only with the data
 _NO_AXES = ("hidden", "seeds", "gammas", "device", "numba", "data_dir", "evaluate_every")
 AXES = ("seed", "depth", "width", *(name for name in _SETTINGS if name not in _NO_AXES))
 """Names of the axes that a grid can have."""
@@ -159,18 +160,31 @@ def varying_axes(cells: Sequence[TrainConfig]) -> list[str]:
 def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainConfig]]:
     """Return the cells that are to be trained together: alike but for seed and gamma.
 
-    No group is larger than a worker's share of all cells, so that none stands idle.
+    No group is larger than a worker's share of all cells, and the most laborious come first, so
+    that no worker stands idle for long.
     """
     groups: dict[tuple[Any, ...], list[TrainConfig]] = {}
     for cell in cells:
         common = tuple(getattr(cell, name) for name in _SETTINGS if name not in ("seeds", "gamma"))
         groups.setdefault(common, []).append(cell)
     most = -(-len(cells) // workers)
-    return [
+    parts = [
         group[part]
         for group in groups.values()
         for part in split(len(group), -(-len(group) // most))
     ]
+    return sorted(parts, key=lambda part: len(part) * _cost(part[0]), reverse=True)
+
+
+def _cost(config: TrainConfig) -> int:
+    """Return about how much work a cell is, to compare it with others.
+
+    It is the number of epochs times that of weights; a last hidden layer that is the latent layer
+    counts twice, for its many mixtures take long to fit.
+    """
+    last = config.hidden[-1] if config.architecture == "none" else config.latent_dim
+    widths = (_TYPICAL_FEATURES, *config.hidden, last)
+    return config.epochs * sum(a * b for a, b in pairwise(widths))
 
 
 def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
