@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
-PATIENCE = 40  # seconds for anything that a test waits for
+PATIENCE = 120  # seconds for anything that a test waits for
 CELLS = 12
 GRID = [
     *("--dataset", "gaussians", "--gamma", "0.1", "--hidden", "64", "--epochs", "30"),
@@ -49,6 +49,7 @@ def spawn():
         with open(folder / "log.txt", "w") as log:
             started = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)
         processes.append(started)
+        return started
 
     yield start
     for process in processes:
