@@ -103,7 +103,7 @@ def _learned(group: Sequence[Result]) -> str:
     if not reached:
         return "not reached"
     note = "" if len(reached) == len(epochs) else f" ({len(reached)} of {len(epochs)})"
-    return mean_and_deviation(reached, lambda value: f"{value:.1f}") + note
+    return mean_and_deviation(reached) + note
 
 
 def _differences(groups: Groups) -> list[str]:
@@ -118,11 +118,9 @@ def _differences(groups: Groups) -> list[str]:
             if _finished(result) and result.config.seeds[0] in accuracy
         ]
         if gains:
-            gain = mean_and_deviation(gains, lambda value: f"{value:+.2f}")
-            smallest, largest = min(gains), max(gains)
             lines.append(
-                f"- over {name}: {gain.replace('± +', '± ')} percentage points "
-                f"(from {smallest:+.2f} to {largest:+.2f})"
+                f"- over {name}: {mean_and_deviation(gains, '+')} percentage points "
+                f"(from {min(gains):+.2f} to {max(gains):+.2f})"
             )
     if not lines:
         return []

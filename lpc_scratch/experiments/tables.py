@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from lpc_scratch.markdown import number
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
+_NO_DEVIATION = 1e-9  # less is rounding
+
 METRICS = tuple(
     _SETTINGS.get(name, name)
     for name in COLUMNS
@@ -79,18 +82,26 @@ def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | No
     return next((row["epoch"] for row in rows if row[column] >= threshold), None)
 
 
-def mean_and_deviation(
-    values: Sequence[float | None], form: Callable[[float], str] = number
-) -> str:
-    """Return mean ± standard deviation (ddof 1) of the values that are numbers, as text."""
+def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
+    """Return mean ± standard deviation (ddof 1) of the values that are numbers, as text.
+
+    The deviation has two significant digits and the mean as many decimals; a mean alone, or beside
+    a deviation of 0, has three significant digits. `sign` "+" writes the sign of a positive mean.
+    """
     found = np.array([value for value in values if value is not None], dtype=np.float64)
     found = found[~np.isnan(found)]
     if not found.size:
         return "–"
-    if found.size == 1 or not np.isfinite(found).all():
-        with np.errstate(invalid="ignore"):  # inf - inf
-            return form(float(found.mean()))
-    return f"{form(float(found.mean()))} ± {form(float(found.std(ddof=1)))}"
+    with np.errstate(invalid="ignore"):  # inf - inf
+        mean = float(found.mean())
+        deviation = float(found.std(ddof=1)) if found.size > 1 else 0.0
+    plus = "+" if sign and mean >= 0 else ""
+    if not math.isfinite(deviation) or found.size == 1:
+        return plus + number(mean)
+    if deviation < _NO_DEVIATION:
+        return f"{plus}{number(mean)} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(deviation)))
+    return f"{mean:{sign}.{decimals}f} ± {deviation:.{decimals}f}"
 
 
 def write_csv(path: Path, table: Sequence[Mapping[str, Any]]) -> None:

@@ -101,9 +101,9 @@ def test_epochs_until_is_the_first_measured_epoch_at_the_threshold(values, epoch
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ([1.0, 2.0, 3.0], "2.00 ± 1.00"),
+        ([1.0, 2.0, 3.0], "2.0 ± 1.0"),
         ([0.5, 0.5], "0.500 ± 0"),
-        ([10, None, 20, math.nan], "15.0 ± 7.07"),
+        ([10, None, 20, math.nan], "15.0 ± 7.1"),
         ([0.25], "0.250"),
         ([None, 4.0], "4.00"),
         ([1.0, math.inf], "inf"),
@@ -116,8 +116,10 @@ def test_mean_and_deviation_of_the_values_that_are_numbers(values, text):
     assert mean_and_deviation(values) == text
 
 
-def test_mean_and_deviation_are_written_in_the_form_asked_for():
-    assert mean_and_deviation([1, 4], lambda value: f"{value:+.1f}") == "+2.5 ± +2.1"
+def test_mean_has_the_decimals_of_its_deviation_and_a_sign_if_asked_for():
+    assert mean_and_deviation([0.98461, 0.98462, 0.98478]) == "0.984670 ± 0.000095"
+    assert mean_and_deviation([1, 4], "+") == "+2.5 ± 2.1"
+    assert mean_and_deviation([3, 3], "+") == "+3.00 ± 0"
 
 
 def test_csv_is_read_back_with_nothing_for_none(tmp_path):
