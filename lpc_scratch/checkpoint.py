@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,18 @@ from lpc_scratch.errors import RunFolderError
 from lpc_scratch.trainer import Trainer
 
 _METADATA = "lpc_scratch"  # the entry of a file's header that holds its text
+
+
+@contextmanager
+def writing(folder: Path, purpose: str = "") -> Iterator[None]:
+    """Turn the operating system's refusal to write into a RunFolderError of one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder} cannot be written{purpose} ({error}): make room or name another folder with "
+            "--output"
+        ) from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -11,6 +11,11 @@ from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.metrics import balance, margin, measure
 from lpc_scratch.trainer import Trainer
 
+GUESSING = 1.1
+"""Times the share of the largest class: an accuracy that is no better than a guess."""
+SQUEEZED = 0.01
+"""Distance of a penalty from its minimum, without gamma, at which all points are one."""
+
 
 def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     """Measure the networks in training as they stand after so many completed epochs.
@@ -107,9 +112,8 @@ class CollapseWatch:
 
     def __init__(self, trainer: Trainer) -> None:
         labels = trainer.dataset.y_train
-        self._penalized = trainer.penalty is not None
-        self._guessing = 1.1 * np.bincount(labels).max() / len(labels)
-        self._minimum = 0.0 if trainer.config.penalty == "l2" else 1.0
+        self._penalty = trainer.config.penalty if trainer.penalty else None
+        self._largest_share = float(np.bincount(labels).max() / len(labels))
         self._last_epoch = trainer.config.epochs
         self._collapsed: set[int] = set()
         self._warned: set[int] = set()
@@ -141,7 +145,24 @@ class CollapseWatch:
                 )
 
     def _trivial(self, row: Row, untrained: Row) -> bool:
-        if not (self._penalized and row["gamma"]):
-            return False
-        excess, before = (r["penalty"] / r["gamma"] - self._minimum for r in (row, untrained))
-        return excess < min(0.01, 0.1 * before) and row["train_accuracy"] <= self._guessing
+        return is_trivial(row, untrained, self._penalty, self._largest_share)
+
+
+def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: float) -> bool:
+    """Return whether all classes of a network are at one point.
+
+    Parameters
+    ----------
+    row, untrained : dict
+        Its measurements, and those before training.
+    penalty : str or None
+        Name of the penalty on its latent layer.
+    largest_share : float
+        Share of the largest class in the training set.
+    """
+    if penalty is None or not row["gamma"]:
+        return False
+    minimum = 0.0 if penalty == "l2" else 1.0  # of the penalty, without gamma
+    excess, before = (r["penalty"] / r["gamma"] - minimum for r in (row, untrained))
+    guesses = row["train_accuracy"] <= GUESSING * largest_share
+    return excess < min(SQUEEZED, 0.1 * before) and guesses

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
@@ -18,6 +16,7 @@ from lpc_scratch.checkpoint import (
     save_state,
     save_tensors,
     write_atomically,
+    writing,
 )
 from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.environment import describe_environment
@@ -136,7 +135,7 @@ class RunFolder:
                 f"{self._metrics} and {self._latent.name} do not hold the same epochs: start the "
                 "run again with --overwrite"
             )
-        with self._writing("resume"):
+        with writing(self.path, " to resume"):
             self._describe(trainer)
             write_atomically(self._metrics, format_metrics(history.rows).encode())
         self._begun = True
@@ -154,7 +153,7 @@ class RunFolder:
             If the folder cannot be written.
         """
         epoch = history.snapshots.epochs[-1]
-        with self._writing(f"keep epoch {epoch}"):
+        with writing(self.path, f" to keep epoch {epoch}"):
             if not self._begun:
                 self._clear()
                 self._describe(trainer)
@@ -182,19 +181,8 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(f"{self._dataset} is missing or damaged ({error})") from error
         rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
-        with self._writing("draw its figures"):
+        with writing(self.path, " to draw its figures"):
             return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
-
-    @contextmanager
-    def _writing(self, purpose: str) -> Iterator[None]:
-        """Turn the operating system's refusal into a sentence."""
-        try:
-            yield
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.path} cannot be written to {purpose} ({error}): make room or name another "
-                "folder with --output"
-            ) from error
 
     def _clear(self) -> None:
         """Make the folder and remove an old run's files, its checkpoint first."""

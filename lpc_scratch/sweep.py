@@ -1,9 +1,10 @@
 """`python -m lpc_scratch.sweep`: a grid of settings, and the phases of training over gamma."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lpc_scratch import command_line
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
@@ -26,6 +27,16 @@ class SweepCommand(ExperimentCommand):
     seed. They join those of a preset, or replace them."""
     evaluate_every: int = 100
     """Epochs between two measurements; the last epoch is always measured."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.grid, Mapping):  # as a YAML file may have it
+            axes = tuple(f"{name}={_values(values)}" for name, values in self.grid.items())
+            object.__setattr__(self, "grid", axes)
+        super().__post_init__()
+
+
+def _values(values: Any) -> str:
+    return ",".join(map(str, values)) if isinstance(values, list) else str(values)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

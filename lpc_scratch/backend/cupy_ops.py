@@ -163,6 +163,7 @@ def double_softmax_cross_entropy(
 
 def exp_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tuple[Array, Array]:
     """gamma exp(mean of z²), and its gradient."""
+    gamma = _as(z.dtype, gamma)
     value = gamma * cupy.exp(cupy.mean(z * z, axis=(-2, -1), keepdims=True))
     return value[..., 0, 0], cupy.multiply(z, value * _slope(z), out=out)
 
@@ -171,6 +172,7 @@ def exp_coordinate_penalty(
     z: Array, gamma: float | Array, out: Array | None = None
 ) -> tuple[Array, Array]:
     """gamma times the mean of exp(z²), and its gradient."""
+    gamma = _as(z.dtype, gamma)
     e = cupy.exp(z * z)
     value = gamma * cupy.mean(e, axis=(-2, -1), keepdims=True)
     return value[..., 0, 0], cupy.multiply(z, e * (gamma * _slope(z)), out=out)
@@ -180,6 +182,7 @@ def exp_sample_penalty(
     z: Array, gamma: float | Array, out: Array | None = None
 ) -> tuple[Array, Array]:
     """gamma times the mean over the batch of exp(|z_b|² / D), and its gradient."""
+    gamma = _as(z.dtype, gamma)
     e = cupy.exp(cupy.mean(z * z, axis=-1, keepdims=True))
     value = gamma * cupy.mean(e, axis=-2, keepdims=True)
     return value[..., 0, 0], cupy.multiply(z, e * (gamma * _slope(z)), out=out)
@@ -187,6 +190,7 @@ def exp_sample_penalty(
 
 def l2_penalty(z: Array, gamma: float | Array, out: Array | None = None) -> tuple[Array, Array]:
     """gamma times the mean of z², and its gradient."""
+    gamma = _as(z.dtype, gamma)
     value = gamma * cupy.mean(z * z, axis=(-2, -1), keepdims=True)
     return value[..., 0, 0], cupy.multiply(z, gamma * _slope(z), out=out)
 
@@ -230,6 +234,11 @@ def adam_step(
     second_moment *= betas[1]
     second_moment += gradients * gradients
     parameters -= rate * (first_moment / (cupy.sqrt(second_moment) + shift))
+
+
+def _as(dtype: Any, gamma: float | Array) -> float | Array:
+    """Return gamma in the latent's dtype: float64 would make everything float64."""
+    return gamma.astype(dtype, copy=False) if isinstance(gamma, cupy.ndarray) else gamma
 
 
 def _slope(z: Array) -> float:

@@ -78,6 +78,7 @@ def in_chunks(update: Callable[[slice], None], size: int) -> None:
 def single_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread: small products gain nothing by two, and two threads collide."""
     global _holders, _limit
+    num_threads()  # which remembers how many there are without the limit
     with _holders_lock:  # of several at once, the first holds BLAS and the last lets it go
         if not _holders:
             _limit = _controller().limit(limits=1, user_api="blas")

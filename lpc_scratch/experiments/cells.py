@@ -1,19 +1,21 @@
 """A cell: one network of an experiment. Cells that differ in seed and gamma train together."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, Literal
 
 from data_utils import Dataset, DatasetError
+from lpc_scratch import __version__
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
-from lpc_scratch.experiments.portrait import portray
-from lpc_scratch.history import History, Row
+from lpc_scratch.experiments.portrait import ARRAYS, portray
+from lpc_scratch.history import COLUMNS, History, Row
 from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.training import load_configured_dataset, train
 
@@ -53,6 +55,17 @@ class Result:
     class_names: tuple[str, ...] = ()
     arrays: dict[str, Array] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training reached its last epoch."""
+        return self.status == "finished"
+
+
+def interface() -> str:
+    """Return what two machines must agree on to exchange cells and results."""
+    settings = [field.name for field in fields(TrainConfig)]
+    return hashlib.sha256(repr((__version__, settings, COLUMNS, ARRAYS)).encode()).hexdigest()
 
 
 def train_together(configs: Sequence[TrainConfig]) -> list[Result]:

@@ -47,6 +47,8 @@ class ExperimentCommand(TrainConfig):
             raise ConfigError("gammas are for train: name one gamma, or an axis gamma of a sweep")
         if self.jobs < 1 and self.jobs != -1:
             raise ConfigError(f"jobs must be at least 1, or -1 for all cores, not {self.jobs}")
+        if self.scheduler == "":
+            raise ConfigError("scheduler is empty: name its address, or leave it out")
         if self.output == Path():
             raise ConfigError(
                 "output is empty or the current folder: name a folder for the results"

@@ -94,7 +94,7 @@ def plot_comparison(rows: Mapping[str, Sequence[Row]]) -> Figure:
     Returns
     -------
     Figure
-        Three rows of three panels. Bold the mean over seeds, shaded ±1 standard deviation (ddof 0);
+        Three rows of three panels. Bold the mean over seeds, shaded ±1 standard deviation (ddof 1);
         both are those of the logarithm for NC1.
     """
     styles = _styles(rows)
@@ -319,7 +319,10 @@ def _over_seeds(name: str, rows: Sequence[Row], column: str, log: bool) -> npt.N
     there = np.isfinite(values).any(axis=0)
     if log:
         values = np.log(values)
-    mean, std = np.nanmean(values[:, there], axis=0), np.nanstd(values[:, there], axis=0)
+    values = values[:, there]
+    mean, count = np.nanmean(values, axis=0), np.isfinite(values).sum(axis=0)
+    squares = np.nansum((values - mean) ** 2, axis=0)
+    std = np.sqrt(squares / np.maximum(count - 1, 1))  # 0 for a single seed
     band = np.stack([mean, mean - std, mean + std])
     return np.vstack([epochs[there], np.exp(band) if log else band])
 

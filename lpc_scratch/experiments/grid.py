@@ -21,6 +21,7 @@ from lpc_scratch.experiments.store import cell_key
 Axes = Mapping[str, Sequence[Any]]
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(TrainConfig))
+_MOST_TOGETHER = 8  # a larger stack gains little, and its results are all kept at its end
 _TYPICAL_FEATURES = 256  # of an input; how many they are is known only with the data
 _NO_AXES = ("hidden", "seeds", "gammas", "device", "numba", "data_dir", "evaluate_every")
 AXES = ("seed", "depth", "width", *(name for name in _SETTINGS if name not in _NO_AXES))
@@ -160,14 +161,14 @@ def varying_axes(cells: Sequence[TrainConfig]) -> list[str]:
 def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainConfig]]:
     """Return the cells that are to be trained together: alike but for seed and gamma.
 
-    No group is larger than a worker's share of all cells, and the most laborious come first, so
-    that no worker stands idle for long.
+    No group is larger than a worker's share of all cells, nor than _MOST_TOGETHER, and the most
+    laborious come first, so that no worker stands idle for long.
     """
     groups: dict[tuple[Any, ...], list[TrainConfig]] = {}
     for cell in cells:
         common = tuple(getattr(cell, name) for name in _SETTINGS if name not in ("seeds", "gamma"))
         groups.setdefault(common, []).append(cell)
-    most = -(-len(cells) // workers)
+    most = min(-(-len(cells) // workers), _MOST_TOGETHER)
     parts = [
         group[part]
         for group in groups.values()

@@ -7,6 +7,8 @@ with too large a gamma the penalty wins and all classes share one point, or trai
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from lpc_scratch.measuring import GUESSING, SQUEEZED
+
 Phase = Literal["none", "partial", "complete", "trivial", "divergence"]
 
 PHASES: dict[Phase, str] = {
@@ -18,13 +20,13 @@ PHASES: dict[Phase, str] = {
 }
 """The phases in words, in the order of growing gamma."""
 
-GUESSING = 1.1  # times the share of the largest class: an accuracy that is no better than a guess
 CLOUD_NC1, CLOUD_PEAKS = 0.1, 4.0
 POINT_NC1, BINARY_PEAKS, ONE_CODE = 0.05, 8.0, 0.95
 
 THRESHOLDS = (
     "divergence: the loss is not finite",
-    f"trivial collapse: training accuracy at most {GUESSING} times the largest class's share",
+    f"trivial collapse: a penalty at its minimum to within {SQUEEZED} gamma, and a training "
+    f"accuracy of at most {GUESSING} times the largest class's share",
     f"complete binary collapse: NC1 below {POINT_NC1}, peak distance above {BINARY_PEAKS:g}, "
     f"same-code share above {ONE_CODE}, a code for every class",
     f"no collapse: NC1 above {CLOUD_NC1} and peak distance below {CLOUD_PEAKS:g}",
@@ -33,22 +35,16 @@ THRESHOLDS = (
 """How the phases are told, one line each, in the order in which they are asked."""
 
 
-def classify(last: Mapping[str, Any] | None, classes: int, largest_share: float) -> Phase:
-    """Return the phase of a trained network.
+def classify(last: Mapping[str, Any], classes: int) -> Phase:
+    """Return the phase of a network that has neither diverged nor collapsed to one point.
 
     Parameters
     ----------
-    last : mapping or None
-        Its last row of measurements; None if it has diverged.
+    last : mapping
+        Its last row of measurements.
     classes : int
         Number of classes C.
-    largest_share : float
-        Share of the largest class in the training set.
     """
-    if last is None:
-        return "divergence"
-    if last["train_accuracy"] <= GUESSING * largest_share:
-        return "trivial"
     if (
         last["nc1"] < POINT_NC1
         and last["peak_distance"] > BINARY_PEAKS

@@ -11,20 +11,20 @@ from lpc_scratch.experiments.grid import axis_value
 
 
 class CellCount:
-    """Counts the cells that are computed, and shows nothing; a `runner.CellProgress`."""
+    """Counts the cells that are computed, and shows nothing; the base of those that do."""
 
     def __init__(self) -> None:
         self.computed = 0
 
     def start(self, cells: int, found: int) -> None:
-        """Do nothing."""
+        """Show how many cells there are, and how many of them had a result already."""
 
     def finished(self, result: Result) -> None:
         """Count a cell."""
         self.computed += 1
 
     def close(self) -> None:
-        """Do nothing."""
+        """Show no more."""
 
 
 class CellBar(CellCount):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Protocol
 
 import joblib
 
@@ -12,18 +11,9 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.experiments.cells import Result, data_settings, load_data
 from lpc_scratch.experiments.grid import group_cells
+from lpc_scratch.experiments.progress import CellCount
 from lpc_scratch.experiments.scheduling import Cluster, train_on_cores
 from lpc_scratch.experiments.store import ResultStore
-
-
-class CellProgress(Protocol):
-    """Shows an experiment as it goes."""
-
-    def start(self, cells: int, found: int) -> None:
-        """Show how many cells there are, and how many of them had a result already."""
-
-    def finished(self, result: Result) -> None:
-        """Show the result of a cell."""
 
 
 def run_cells(
@@ -31,7 +21,7 @@ def run_cells(
     folder: Path,
     jobs: int = -1,
     scheduler: str | None = None,
-    progress: CellProgress | None = None,
+    progress: CellCount | None = None,
 ) -> list[Result]:
     """Return the results of all cells, from the folder where it has them.
 
@@ -45,7 +35,7 @@ def run_cells(
         Processes on this machine; -1 takes one for each core (one in all for the device gpu).
     scheduler : str, optional
         Address of a dask scheduler whose workers train, in place of processes here.
-    progress : CellProgress, optional
+    progress : CellCount, optional
         Shows the experiment.
 
     Returns
@@ -70,9 +60,9 @@ def run_cells(
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file, and an experiment needs a folder")
     store = ResultStore(folder)
-    loaded = {store.path(cell): store.load(cell) for cell in cells}
-    results = {path: result for path, result in loaded.items() if result}
-    missing = [cell for cell in cells if store.path(cell) not in results]
+    loaded = {cell: store.load(cell) for cell in cells}
+    results = {cell: result for cell, result in loaded.items() if result}
+    missing = [cell for cell in cells if cell not in results]
     if progress:
         progress.start(len(cells), len(results))
     if missing:
@@ -83,14 +73,18 @@ def run_cells(
         with closing(cluster) if cluster else nullcontext():
             workers = cluster.threads if cluster else _count_jobs(jobs, missing[0])
             groups = group_cells(missing, workers)
-            stream = cluster.train(groups) if cluster else train_on_cores(groups, workers)
+            stream = (
+                cluster.train(groups)
+                if cluster
+                else train_on_cores(groups, min(workers, len(groups)))
+            )
             with closing(stream):
                 for result in (result for group in stream for result in group):
                     store.save(result)
-                    results[store.path(result.config)] = result
+                    results[result.config] = result
                     if progress:
                         progress.finished(result)
-    return [results[store.path(cell)] for cell in cells]
+    return [results[cell] for cell in cells]
 
 
 def _check(cells: Sequence[TrainConfig]) -> None:

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -17,16 +18,16 @@ from typing import Any
 import joblib
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
-import lpc_scratch
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import SweepError, one_line
-from lpc_scratch.experiments.cells import Result, failures, train_together
+from lpc_scratch.experiments.cells import Result, failures, interface, train_together
 
 Group = Sequence[TrainConfig]
 
 _ANSWER = 3.0  # seconds for a scheduler to answer, and for a first worker to be there
 _IMPORT = 60.0  # seconds for the workers to import this package
 _NO_WORKERS = 60.0  # seconds to wait for new workers once all are gone
+_ASK_AGAIN = 5.0
 _POLL = 0.1
 
 
@@ -81,7 +82,7 @@ class Cluster:
         from distributed import Client
 
         try:
-            asyncio.run(_find_scheduler(address))  # a Client waits for ever for one who is silent
+            _identify(address)  # a Client would wait for ever for one who is silent
             self._client = Client(address, timeout=_ANSWER, set_as_default=False)
         except (OSError, ValueError) as error:  # a time-out is an OSError
             reason = one_line(error) or f"not within {_ANSWER:g} s"
@@ -89,6 +90,7 @@ class Cluster:
                 f"no dask scheduler answers at {address!r} ({reason}): start one with "
                 "`dask scheduler`, or leave --scheduler out"
             ) from error
+        self._address = address
         try:
             self.threads = self._check_workers(address)
         except BaseException:
@@ -104,7 +106,7 @@ class Cluster:
             If the scheduler is gone, or for a minute all workers.
         """
         pending = {self._client.submit(train_together, g, pure=False): g for g in groups}
-        last_seen = time.monotonic()
+        asked = seen = time.monotonic()
         try:
             while pending:
                 for future in [future for future in pending if future.done()]:
@@ -112,20 +114,30 @@ class Cluster:
                     if results is not None:
                         del pending[future]
                         yield results
-                if self._client.scheduler_info()["workers"]:
-                    last_seen = time.monotonic()
-                elif time.monotonic() - last_seen > _NO_WORKERS:
-                    raise SweepError(
-                        f"the scheduler has had no worker for {_NO_WORKERS:.0f} s: what is "
-                        "finished is kept; start workers and run the command again"
-                    )
+                if time.monotonic() - asked > _ASK_AGAIN:
+                    asked = time.monotonic()
+                    seen = asked if self._has_workers() else seen
+                    if asked - seen > _NO_WORKERS:
+                        raise SweepError(
+                            f"{self._address} has had no scheduler or no worker for "
+                            f"{_NO_WORKERS:.0f} s: what is finished is kept; start them and run "
+                            "the command again"
+                        )
                 time.sleep(_POLL)
         finally:
-            self._client.cancel(list(pending))
+            with suppress(Exception):  # the connection may be lost
+                self._client.cancel(list(pending))
 
     def close(self) -> None:
         """Leave the cluster, which stays."""
-        self._client.close(timeout=_ANSWER)
+        with suppress(Exception):  # the connection may be lost
+            self._client.close(timeout=_ANSWER)
+
+    def _has_workers(self) -> bool:
+        try:
+            return bool(_identify(self._address)["workers"])
+        except (OSError, ValueError):
+            return False
 
     def _check_workers(self, address: str) -> int:
         """Return the number of threads of the workers, all of which have this package."""
@@ -137,25 +149,25 @@ class Cluster:
                 f"`dask worker {address}`"
             ) from error
 
-        def find_version() -> str:  # a nested function travels by value, so it needs no package
+        def find_interface() -> str:  # a nested function travels by value, so it needs no package
             from importlib import import_module
 
             try:
-                import_module("lpc_scratch.experiments.cells")
-                return str(import_module("lpc_scratch").__version__)
-            except ImportError as error:
-                return f"cannot import it: {error}"
+                return str(import_module("lpc_scratch.experiments.cells").interface())
+            except (ImportError, AttributeError) as error:
+                return f"cannot use it: {error}"
 
         try:
-            versions = self._client.run(find_version, callback_timeout=_IMPORT)
+            found = self._client.run(find_interface, callback_timeout=_IMPORT)
         except OSError as error:
             raise SweepError(
                 f"the workers of {address} do not answer within {_IMPORT:.0f} s: start them again"
             ) from error
-        for worker, version in versions.items():
-            if version != lpc_scratch.__version__:
+        for worker, theirs in found.items():
+            if theirs != interface():
+                reason = theirs if " " in theirs else "it has another version"
                 raise SweepError(
-                    f"the worker {worker} needs lpc_scratch {lpc_scratch.__version__} ({version}): "
+                    f"the worker {worker} needs the lpc_scratch of this command ({reason}): "
                     "install this project there, and start it again"
                 )
         return sum(self._client.nthreads().values())
@@ -175,17 +187,21 @@ class Cluster:
             return failures(group, error)
 
 
-async def _find_scheduler(address: str) -> None:
-    """Raise OSError or ValueError unless a scheduler says that it is one, in time."""
+def _identify(address: str) -> dict[str, Any]:
+    """Return what a scheduler says of itself; raise OSError or ValueError if it is none."""
     from distributed import rpc
 
-    async def identify() -> str:
+    async def ask() -> dict[str, Any]:
         async with rpc(address) as remote:
-            return str((await remote.identity())["type"])
+            return await remote.identity()
 
-    kind = await asyncio.wait_for(identify(), _ANSWER)
-    if kind != "Scheduler":
-        raise ValueError(f"it is a {kind.lower()}")
+    async def ask_in_time() -> dict[str, Any]:
+        return await asyncio.wait_for(ask(), _ANSWER)
+
+    identity = asyncio.run(ask_in_time())
+    if identity["type"] != "Scheduler":
+        raise ValueError(f"it is a {identity['type'].lower()}")
+    return identity
 
 
 def _train_in_worker(group: Group) -> list[Result]:

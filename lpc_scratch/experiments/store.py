@@ -3,15 +3,14 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import yaml
 
-from lpc_scratch.checkpoint import load_tensors, save_tensors
+from data_utils import DATASETS
+from lpc_scratch.checkpoint import load_tensors, save_tensors, writing
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.errors import ConfigError, LPCError, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
@@ -45,8 +44,8 @@ class ResultStore:
         RunFolderError
             If it cannot be made.
         """
-        with self._writing():
-            pass
+        with writing(self.cells):
+            self.cells.mkdir(parents=True, exist_ok=True)
 
     def save(self, result: Result) -> None:
         """Write a result, atomically.
@@ -64,7 +63,8 @@ class ResultStore:
             "class_names": json.dumps(result.class_names),
             "environment": json.dumps(result.environment),
         }
-        with self._writing():
+        self.prepare()
+        with writing(self.cells):
             save_tensors(self.path(result.config), result.arrays, texts)
 
     def load(self, config: TrainConfig) -> Result | None:
@@ -85,28 +85,27 @@ class ResultStore:
             return None
         return None if result.status == "failed" else result
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Make the folder, and turn the operating system's refusal into a sentence."""
-        try:
-            self.cells.mkdir(parents=True, exist_ok=True)
-            yield
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.cells} cannot be written ({error}): make room or name another folder with "
-                "--output"
-            ) from error
-
 
 class DamagedResultWarning(UserWarning):
     """A result file that cannot be used."""
 
 
 def cell_key(config: TrainConfig) -> str:
-    """Return the name of a cell: 16 hexadecimal digits, of every setting that can change it."""
+    """Return the name of a cell: 16 hexadecimal digits, of every setting that can change it.
+
+    The user's own data are known by the sizes and times of their files as well.
+    """
     names = sorted(field.name for field in fields(TrainConfig) if field.name not in _INDIFFERENT)
     relevant = {name: getattr(config, name) for name in names}
+    if config.dataset not in DATASETS:
+        relevant["files"] = _stamp(Path(config.dataset))
     return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()[:16]
+
+
+def _stamp(data: Path) -> list[tuple[str, int, int]]:
+    files = sorted(data.glob("*.npy")) if data.is_dir() else [data]
+    found = [(file.name, file.stat()) for file in files if file.exists()]
+    return [(name, status.st_size, status.st_mtime_ns) for name, status in found]
 
 
 def _read(path: Path) -> Result:

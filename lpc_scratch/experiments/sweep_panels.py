@@ -86,7 +86,7 @@ def group(table: Table, axes: Sequence[str]) -> dict[tuple, Table]:
 
 
 def average(table: Table, metric: str, log: bool = False) -> tuple[float, float, float]:
-    """Return mean and mean ± standard deviation (ddof 0) of a metric; nan without a value.
+    """Return mean and mean ± standard deviation (ddof 1) of a metric; nan without a value.
 
     What is not finite is left out. With `log` so is what is not positive, and mean and deviation
     are those of the logarithm.
@@ -97,7 +97,8 @@ def average(table: Table, metric: str, log: bool = False) -> tuple[float, float,
         return np.nan, np.nan, np.nan
     if log:
         values = np.log(values)
-    band = values.mean() + values.std() * np.array([0, -1, 1])
+    deviation = values.std(ddof=1) if len(values) > 1 else 0.0
+    band = values.mean() + deviation * np.array([0, -1, 1])
     mean, low, high = (np.exp(band) if log else band).tolist()
     return mean, low, high
 

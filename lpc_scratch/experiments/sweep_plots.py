@@ -2,7 +2,7 @@
 
 As in :mod:`lpc_scratch.plots`, a table goes in and a `Figure` comes out. What a table holds, and
 how a single panel is drawn, is in :mod:`lpc_scratch.experiments.sweep_panels`. Deviations over
-seeds have ddof 0. On a logarithmic axis mean and deviation are those of the logarithm.
+seeds have ddof 1. On a logarithmic axis mean and deviation are those of the logarithm.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ OVERVIEW: Mapping[str, SweepMetric] = {
 }
 """The panels of `plot_metrics`, by the metric that they show."""
 _PREDICTED = {"linestyle": "-", "marker": "_", "label": "||z|| predicted by the forces"}
-_BOUND = {"linestyle": ":", "marker": ".", "label": "upper bound of ||z||"}
+_BOUND = {"linestyle": ":", "marker": ".", "label": "bound of ||z|| at equilibrium"}
 _GUIDE: dict[str, Any] = {
     "color": GREY,
     "linestyle": (0, (6, 4)),
@@ -107,7 +107,7 @@ def plot_phases(
     lines = -(-len(panels) // side_by_side)
     width = 3.4 + side_by_side * (0.3 + 0.45 * max(len(columns), 5))
     note = "\n".join(fill(line, int(14 * width), subsequent_indent="    ") for line in thresholds)
-    height = lines * (0.9 + 0.45 * len(rows)) + 0.15 * (note.count("\n") + 2 * bool(note))
+    height = lines * (1.25 + 0.45 * len(rows)) + 0.15 * (note.count("\n") + 2 * bool(note))
     figure = new_figure(width, max(height, 2.0))
     grid = figure.subplots(lines, side_by_side, squeeze=False, sharey=True)
     for axes, (key, cells) in _paired(grid, panels):
@@ -293,7 +293,7 @@ def plot_code_geometry(
     table : sequence of mappings
         With ``code_distance`` and ``code_spread``, mean and standard deviation over the pairs.
     x, lines_by
-        As in `plot_metric_curves`.
+        Settings that have a line for each of their combinations.
     simplex : float, optional
         The distance of every pair in a simplex, drawn as a line.
 

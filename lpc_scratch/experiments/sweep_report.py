@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lpc_scratch.checkpoint import writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
@@ -28,6 +29,13 @@ from lpc_scratch.markdown import table
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures
 
+SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")
+"""Names of the figures that a sweep can have."""
+
+_FIXED = (
+    *("dataset", "architecture", "depth", "width", "latent_dim", "loss", "penalty", "gamma"),
+    *("optimizer", "learning_rate", "batch_size", "epochs"),
+)
 _COLUMNS = {
     "test_accuracy": "test accuracy",
     "nc1": "NC1",
@@ -65,45 +73,77 @@ def write_sweep(
     write_csv(folder / "cells.csv", cells)
     shown = _table(cells, axes)
     parts = [_heading(results, axes, question), shown, *_troubles(results, axes)]
-    if "gamma" in axes:
-        parts.append("Phases, in the order in which they are asked:\n\n" + _list(THRESHOLDS))
+    parts.append("Phases, in the order in which they are asked:\n\n" + _list(THRESHOLDS))
     write_text(folder / "summary.md", "\n\n".join(parts) + "\n")
-    classes = next((len(result.class_names) for result in results if result.class_names), 0)
-    if classes:  # else nothing was trained
-        save_figures(_figures(cells, axes, classes), folder / "plots")
+    figures = {}
+    if axes and any(result.finished for result in results):
+        figures = _figures(cells, axes, {len(r.class_names) for r in results if r.class_names})
+    with writing(folder / "plots"):
+        for name in SWEEP_PLOTS:  # of another grid that was in this folder
+            (folder / "plots" / f"{name}.png").unlink(missing_ok=True)
+        save_figures(figures, folder / "plots")
     return shown
 
 
-def _figures(cells: Table, axes: Sequence[str], classes: int) -> dict[str, Figure]:
-    """Return the figures that suit the axes: metrics, codes, and over gamma phases and forces."""
-    figures: dict[str, Figure] = {}
-    if not axes or not any(cell["status"] == "finished" for cell in cells):
-        return figures
-    limits = {"⌈log₂ K⌉": math.ceil(math.log2(classes)), "K − 1": classes - 1}
-    figures["metrics"] = plot_metrics(cells, axes, marks=limits if "latent_dim" in axes else {})
-    others = [axis for axis in axes if axis != "gamma"]
+def _figures(cells: Table, axes: Sequence[str], classes: set[int]) -> dict[str, Figure]:
+    """Return the figures that suit the axes: metrics, codes, and over gamma phases and forces.
+
+    `classes` are the numbers of classes that occur: limits that depend on it need a single one.
+    """
+    (K,) = classes if len(classes) == 1 else (None,)
+    marks = {}
+    if K and "latent_dim" in axes:
+        marks = {"⌈log₂ K⌉": math.ceil(math.log2(K)), "K − 1": K - 1}
+    figures = {"metrics": plot_metrics(cells, axes, marks=marks)}
     if "gamma" in axes:
-        y, panels = (*others, None, None)[:2]
-        figures["phases"] = plot_phases(cells, "gamma", y, panels, THRESHOLDS)
-        penalised = [c for c in cells if c.get("architecture", "binary") == "binary"]
+        by, shown, title = _cut(cells, axes, "gamma", 2)
+        y, panels = (*by, None, None)[:2]
+        figures["phases"] = plot_phases(shown, "gamma", y, panels, THRESHOLDS)
+        figures["phases"].suptitle(title)
+        penalised = [c for c in shown if c.get("architecture", "binary") == "binary"]
         if any(cell["gamma"] > 0 for cell in penalised):
-            figures["equilibrium"] = plot_equilibrium(penalised, others[:2])
+            figures["equilibrium"] = plot_equilibrium(penalised, by)
+            figures["equilibrium"].suptitle(title)
     x = "gamma" if "gamma" in axes else max(axes, key=lambda a: len({cell[a] for cell in cells}))
-    rest = [axis for axis in axes if axis != x]
-    lines, fixed = rest[:1], rest[1:]  # of the other axes it shows the first value
-    shown = [cell for cell in cells if all(cell[axis] == cells[0][axis] for axis in fixed)]
-    figure = plot_code_geometry(shown, x, lines, simplex_hamming(classes))
-    figure.suptitle(", ".join(f"{axis} {describe_value(cells[0][axis])}" for axis in fixed))
-    figures["code-distances"] = figure
+    by, shown, title = _cut(cells, axes, x, 1)
+    figures["code-distances"] = plot_code_geometry(shown, x, by, K and simplex_hamming(K))
+    figures["code-distances"].suptitle(title)
     return figures
+
+
+def _cut(cells: Table, axes: Sequence[str], x: str, most: int) -> tuple[list[str], Table, str]:
+    """Return what a figure can show beside its axis x: so many others, and the first value of all.
+
+    An axis that only follows those that are shown (as a learning rate its optimiser) is free.
+
+    Returns
+    -------
+    by : list of str
+        The axes that are shown.
+    shown : list of dict
+        The cells that have the first value of all others.
+    title : str
+        These values.
+    """
+    others = [axis for axis in axes if axis != x]
+    by, rest = others[:most], others[most:]
+    fixed = [axis for axis in rest if not _follows(cells, axis, by)]
+    shown = [cell for cell in cells if all(cell[axis] == cells[0][axis] for axis in fixed)]
+    title = ", ".join(f"{axis} {describe_value(cells[0][axis])}" for axis in fixed)
+    return by, shown, title
+
+
+def _follows(cells: Table, axis: str, others: Sequence[str]) -> bool:
+    places = {tuple(cell[other] for other in others) for cell in cells}
+    return len(places) == len({tuple(cell[a] for a in (*others, axis)) for cell in cells})
 
 
 def _heading(results: Sequence[Result], axes: Sequence[str], question: str | None) -> str:
     config = results[0].config
     seeds = sorted({result.config.seeds[0] for result in results})
     fixed = [
-        f"{name} {describe_value(axis_value(config, name))}"
-        for name in ("dataset", "architecture", "optimizer", "learning_rate", "epochs")
+        f"{name.replace('_', ' ')} {describe_value(axis_value(config, name))}"
+        for name in _FIXED
         if name not in axes
     ]
     lines = [f"# Sweep over {', '.join(axes) or 'the seed'}"]
@@ -132,7 +172,7 @@ def _table(cells: Table, axes: Sequence[str]) -> str:
 def _troubles(results: Sequence[Result], axes: Sequence[str]) -> list[str]:
     lines = []
     for result in results:
-        if result.status != "finished":
+        if not result.finished:
             place = [f"{axis} {describe_value(axis_value(result.config, axis))}" for axis in axes]
             seed = f"seed {result.config.seeds[0]}"
             lines.append(f"{', '.join((*place, seed))}: {result.message}")

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from lpc_scratch.checkpoint import write_atomically
-from lpc_scratch.errors import RunFolderError
+from lpc_scratch.checkpoint import write_atomically, writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import Phase, classify
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.history import COLUMNS, Row
 from lpc_scratch.markdown import number
+from lpc_scratch.measuring import is_trivial
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
@@ -71,10 +71,13 @@ def phase_of(result: Result) -> Phase | None:
     """Return the phase of a cell; None if it failed."""
     if result.status == "failed":
         return None
-    if result.status == "diverged":
-        return classify(None, len(result.class_names), 0.0)
+    if not result.finished:
+        return "divergence"
+    untrained, last = result.rows[0], result.rows[-1]
+    penalty = result.config.penalty if result.config.architecture == "binary" else None
     largest = float(result.arrays["class_shares"].max())
-    return classify(result.rows[-1], len(result.class_names), largest)
+    trivial = is_trivial(last, untrained, penalty, largest)
+    return "trivial" if trivial else classify(last, len(result.class_names))
 
 
 def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | None:
@@ -127,16 +130,12 @@ def write_text(path: Path, text: str) -> None:
     RunFolderError
         If it cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
-    except OSError as error:
-        raise RunFolderError(
-            f"{path} cannot be written ({error}): make room or name another folder with --output"
-        ) from error
 
 
 def _last(result: Result) -> dict[str, Any]:
-    last = result.rows[-1] if result.status == "finished" else {}
+    last = result.rows[-1] if result.finished else {}
     renamed = {_SETTINGS.get(name, name): value for name, value in last.items()}
     return {name: renamed.get(name) for name in METRICS}

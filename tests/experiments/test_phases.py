@@ -3,6 +3,7 @@ import math
 import pytest
 
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS, classify
+from lpc_scratch.measuring import is_trivial
 
 COMPLETE = {
     "train_accuracy": 0.99,
@@ -40,16 +41,29 @@ def next_to(value, direction):
     ids=lambda value: str(value) if isinstance(value, str) else "",
 )
 def test_phase_changes_at_its_threshold(row, phase):
-    assert classify(row, 4, largest_share=0.25) == phase
+    assert classify(row, 4) == phase
 
 
-@pytest.mark.parametrize("row", [COMPLETE, CLOUDS], ids=["points", "clouds"])
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.6])
-def test_accuracy_of_a_guess_is_trivial_collapse_whatever_the_latent_layer(row, share):
-    guess = 1.1 * share
-    assert classify(row | {"train_accuracy": guess}, 4, share) == "trivial"
-    better = row | {"train_accuracy": next_to(guess, MORE)}
-    assert classify(better, 4, share) == classify(row, 4, share) != "trivial"
+UNTRAINED = {"gamma": 10.0, "penalty": 10 * 1.5, "train_accuracy": 0.1}
+SQUEEZED = {"gamma": 10.0, "penalty": 10 * 1.0001, "train_accuracy": 1.1 * 0.25}
+
+
+@pytest.mark.parametrize(
+    ("row", "penalty", "trivial"),
+    [
+        (SQUEEZED, "exp", True),
+        (SQUEEZED | {"penalty": 10 * 0.0001}, "l2", True),
+        (SQUEEZED, None, False),
+        (SQUEEZED | {"gamma": 0.0}, "exp", False),
+        (SQUEEZED | {"train_accuracy": next_to(1.1 * 0.25, MORE)}, "exp", False),
+        (SQUEEZED | {"penalty": 10 * 1.011}, "exp", False),
+    ],
+    ids=str,
+)
+def test_collapse_is_trivial_for_a_guess_at_the_minimum_of_the_penalty(row, penalty, trivial):
+    minimum = 0 if penalty == "l2" else 1
+    untrained = UNTRAINED | {"penalty": 10 * (minimum + 0.5)}
+    assert is_trivial(row, untrained, penalty, largest_share=0.25) == trivial
 
 
 @pytest.mark.parametrize(
@@ -63,11 +77,7 @@ def test_accuracy_of_a_guess_is_trivial_collapse_whatever_the_latent_layer(row, 
     ],
 )
 def test_metric_that_is_no_number_never_makes_a_complete_collapse(metrics, phase):
-    assert classify(COMPLETE | metrics, 4, largest_share=0.25) == phase
-
-
-def test_network_that_has_diverged_is_in_the_phase_of_divergence():
-    assert classify(None, 4, largest_share=0.25) == "divergence"
+    assert classify(COMPLETE | metrics, 4) == phase
 
 
 def test_every_phase_has_its_threshold_in_words():

@@ -109,7 +109,7 @@ def test_curves_are_means_over_seeds_with_a_band_of_one_standard_deviation():
         cells = [values(table, "nc1", gamma=g, penalty=line.get_label()) for g in GAMMAS]
         assert_array_equal(line.get_xdata(), GAMMAS)
         assert_allclose(line.get_ydata(), np.mean(cells, axis=1))
-        low, high = np.mean(cells, axis=1) + np.outer([-1, 1], np.std(cells, axis=1))
+        low, high = np.mean(cells, axis=1) + np.outer([-1, 1], np.std(cells, axis=1, ddof=1))
         corners = band.get_paths()[0].vertices
         for gamma, *ends in zip(GAMMAS, low, high, strict=True):
             assert_allclose(np.unique(corners[corners[:, 0] == gamma, 1]), ends)
@@ -123,7 +123,8 @@ def test_on_a_log_axis_mean_and_deviation_are_those_of_the_logarithm():
         cell["nc1"] = nc1
     axes = sweep_plots.plot_metric_curves(table, "nc1", "gamma", "NC1", log_y=True).axes[0]
     assert_allclose(axes.lines[0].get_ydata(), [10, 4, 9])  # 0 is left out
-    assert_allclose(sweep_panels.average(table[:2], "nc1", log=True), [10, 1, 100])
+    one = 100 ** np.sqrt(1 / 2)  # the deviation of log 1 and log 100 is log 100 / √2
+    assert_allclose(sweep_panels.average(table[:2], "nc1", log=True), [10, 10 / one, 10 * one])
 
 
 def test_values_that_are_missing_or_not_finite_are_left_out(tmp_path):

@@ -68,7 +68,8 @@ def test_cell_that_has_not_finished_has_its_message_and_no_measurements(status, 
 
 def test_phase_is_that_of_the_last_row_and_the_largest_class():
     result = make_result()
-    result.rows[-1]["train_accuracy"] = 0.8
+    result.rows[0] |= {"penalty": 0.25 * 1.5}
+    result.rows[-1] |= {"penalty": 0.25 * 1.001, "train_accuracy": 0.8}
     assert phase_of(result) == "trivial"  # 0.75 of the samples are cats
     result.rows[-1]["train_accuracy"] = 0.83
     assert phase_of(result) == "none"
