@@ -5,6 +5,7 @@ neither a shared disk nor a folder of their own.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -81,6 +82,8 @@ class Cluster:
             )
         from distributed import Client
 
+        # A lost connection is told once, by an error, and not by dask's tracebacks as well.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             _identify(address)  # a Client would wait for ever for one who is silent
             self._client = Client(address, timeout=_ANSWER, set_as_default=False)

@@ -59,9 +59,9 @@ def spawn():
 
 @pytest.fixture
 def cluster(spawn, tmp_path):
-    """Address of a scheduler, and its two workers in folders of their own."""
+    """Address of a scheduler, its process, and its two workers in folders of their own."""
     pytest.importorskip("distributed")
-    address = start_scheduler(spawn, tmp_path)
+    address, scheduler = start_scheduler(spawn, tmp_path)
     one_thread = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
     workers = [
         spawn("-m", "dask", "worker", address, *one_thread, folder=tmp_path / name)
@@ -69,16 +69,17 @@ def cluster(spawn, tmp_path):
     ]
     for name in ("first", "second"):
         wait_until(lambda name=name: "Registered to" in (tmp_path / name / "log.txt").read_text())
-    return address, workers
+    return address, scheduler, workers
 
 
 def start_scheduler(spawn, tmp_path):
     found = tmp_path / "scheduler.json"
     arguments = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
     files = ("--scheduler-file", str(found))
-    spawn("-m", "dask", "scheduler", *arguments, *files, folder=tmp_path / "scheduler")
+    command = ("-m", "dask", "scheduler", *arguments, *files)
+    scheduler = spawn(*command, folder=tmp_path / "scheduler")
     wait_until(lambda: found.exists() and found.read_text().endswith("}"))
-    return json.loads(found.read_text())["address"]
+    return json.loads(found.read_text())["address"], scheduler
 
 
 def start_sweep(folder, *arguments):
@@ -139,13 +140,13 @@ def test_two_processes_give_what_one_gives(sequential, tmp_path):
 
 
 def test_cluster_gives_what_one_process_gives(sequential, cluster, tmp_path):
-    address, _ = cluster
+    address, _, _ = cluster
     assert finish(start_sweep(tmp_path / "sweep", "--scheduler", address)) == 0
     assert read_cells(tmp_path / "sweep") == sequential
 
 
 def test_no_cell_is_lost_with_a_worker_of_the_cluster(sequential, cluster, tmp_path):
-    address, workers = cluster
+    address, _, workers = cluster
     sweep = start_sweep(tmp_path / "sweep", "--scheduler", address)
     wait_until(lambda: result_files(tmp_path / "sweep"))
     workers[0].kill()
@@ -153,6 +154,18 @@ def test_no_cell_is_lost_with_a_worker_of_the_cluster(sequential, cluster, tmp_p
     assert finish(sweep) == 0
     assert unfinished
     assert read_cells(tmp_path / "sweep") == sequential
+
+
+def test_scheduler_that_dies_leaves_one_sentence_and_what_is_finished(cluster, tmp_path):
+    address, scheduler, _ = cluster
+    sweep = start_sweep(tmp_path / "sweep", "--scheduler", address)
+    wait_until(lambda: result_files(tmp_path / "sweep"))
+    scheduler.kill()
+    assert finish(sweep) == 2
+    *_, last = (tmp_path / "sweep" / "log.txt").read_text().splitlines()
+    assert last.startswith("error: ")
+    assert "what is finished is kept" in last
+    assert result_files(tmp_path / "sweep")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
@@ -191,4 +204,4 @@ def test_scheduler_that_says_nothing_is_one_sentence_within_ten_seconds():
 def test_scheduler_without_workers_is_one_sentence(spawn, tmp_path):
     pytest.importorskip("distributed")
     with pytest.raises(SweepError, match="has no workers: start some with `dask worker"):
-        Cluster(start_scheduler(spawn, tmp_path))
+        Cluster(start_scheduler(spawn, tmp_path)[0])
