@@ -257,6 +257,22 @@ def test_scheduler_that_does_not_answer_is_one_sentence(tmp_path, capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_grid_in_a_file_may_be_a_mapping(tmp_path, capsys):
+    (tmp_path / "mine.yaml").write_text("grid: {gamma: [0.1, 1e-3], penalty: l2}\n")
+    assert sweep.main([*QUICK, "--config", "mine.yaml", "--output", "out"]) == 0
+    assert [row["gamma"] for row in read(Path("out", "cells.csv"))] == ["0.1", "0.001"]
+
+
+def test_figures_of_another_grid_do_not_stay(tmp_path):
+    grid = ["gamma=0.1,1", "penalty=exp,l2", "latent_dim=4,5", "dropout=0,0.1"]
+    assert sweep.main([*QUICK, "--grid", *grid, "--output", "out", "--quiet"]) == 0
+    assert (tmp_path / "out" / "plots" / "phases.png").exists()
+    assert sweep.main([*QUICK, "--grid", grid[2], "--output", "out", "--quiet"]) == 0
+    figures = sorted(path.stem for path in (tmp_path / "out" / "plots").iterdir())
+    assert figures == ["code-distances", "metrics"]
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_cell_that_diverges_is_a_result(capsys):
     sgd = ["--optimizer", "sgd", "--learning-rate", "0.05", "--output", "run"]
     assert sweep.main([*QUICK, *sgd, "--grid", "gamma=0.1,1e6"]) == 0

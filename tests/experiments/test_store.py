@@ -121,6 +121,16 @@ def test_key_does_not_depend_on_what_changes_no_result(name):
     assert cell_key(replace(SMALL, **{name: INDIFFERENT[name]})) == cell_key(SMALL)
 
 
+def test_key_depends_on_the_files_of_the_users_own_data(tmp_path):
+    data = tmp_path / "mine.npz"
+    data.write_bytes(b"one")
+    config = replace(SMALL, dataset=str(data))
+    before = cell_key(config)
+    assert cell_key(config) == before
+    data.write_bytes(b"other")
+    assert cell_key(config) != before
+
+
 def test_key_is_the_same_for_the_same_value_in_another_form():
     assert cell_key(replace(SMALL, gamma="1e1", hidden=[8])) == cell_key(replace(SMALL, gamma=10))
 
