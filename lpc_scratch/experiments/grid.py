@@ -161,14 +161,15 @@ def varying_axes(cells: Sequence[TrainConfig]) -> list[str]:
 def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainConfig]]:
     """Return the cells that are to be trained together: alike but for seed and gamma.
 
-    No group is larger than a worker's share of all cells, nor than _MOST_TOGETHER, and the most
-    laborious come first, so that no worker stands idle for long.
+    No group is larger than _MOST_TOGETHER. Of several workers none stands idle for long: no group
+    is larger than a third of a worker's share of all cells, and the most laborious come first.
     """
     groups: dict[tuple[Any, ...], list[TrainConfig]] = {}
     for cell in cells:
         common = tuple(getattr(cell, name) for name in _SETTINGS if name not in ("seeds", "gamma"))
         groups.setdefault(common, []).append(cell)
-    most = min(-(-len(cells) // workers), _MOST_TOGETHER)
+    shares = 3 * workers if workers > 1 else 1
+    most = min(-(-len(cells) // shares), _MOST_TOGETHER)
     parts = [
         group[part]
         for group in groups.values()
