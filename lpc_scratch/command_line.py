@@ -5,6 +5,7 @@ import sys
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,11 @@ def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
         default=load_config(file, cls) if file else cls(),
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+
+
+def train_config(command: TrainConfig) -> TrainConfig:
+    """Return the settings of training of a command, without those of the command itself."""
+    return TrainConfig(**{f.name: getattr(command, f.name) for f in fields(TrainConfig)})
 
 
 def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None) -> int:

@@ -46,7 +46,7 @@ def _compare(arguments: Sequence[str]) -> None:
     if command.print_config:
         print(command.settings(), end="")
         return
-    base = command.base()
+    base = command_line.train_config(command)
     cells = make_cells(base, None, [f"architecture={','.join(command.architectures)}"])
     folder = command.output or Path("runs", f"compare-{Path(command.dataset).stem}")
     results = run_experiment(command, cells, ["architecture"], folder)

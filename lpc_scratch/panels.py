@@ -18,6 +18,8 @@ from matplotlib.ticker import MaxNLocator
 Row = Mapping[str, float]
 
 BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#555555"
+GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
+MARKERS = "os^DvP<*X"  # one more than colours: a colour that comes again has another marker
 STYLES = ((BLUE, "-"), (VERMILION, "--"), ("black", ":"))
 # Negative ends darker than positive, so that a grey print still tells the signs apart.
 DIVERGING = LinearSegmentedColormap.from_list("blue-orange", ["#00497A", "#F7F7F7", ORANGE])

@@ -49,7 +49,7 @@ def _sweep(arguments: Sequence[str]) -> None:
     if command.print_config:
         print(command.settings(), end="")
         return
-    cells = make_cells(command.base(), command.preset, command.grid)
+    cells = make_cells(command_line.train_config(command), command.preset, command.grid)
     axes = varying_axes(cells)
     name = command.preset or "-".join(axes) or "seed"
     folder = command.output or Path("runs", f"sweep-{name}-{Path(command.dataset).stem}")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -44,10 +44,6 @@ class TrainCommand(TrainConfig):
         if self.resume and self.overwrite:
             raise ConfigError("--resume and --overwrite exclude each other")
 
-    def train_config(self) -> TrainConfig:
-        """Return the settings that decide the result, without those of the command."""
-        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; see `command_line.run`."""
@@ -56,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(arguments: Sequence[str]) -> None:
     command = command_line.parse(TrainCommand, arguments, "python -m lpc_scratch.train")
-    config = command.train_config()
+    config = command_line.train_config(command)
     if command.print_config:
         print(dump_config(config), end="")
         return

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +53,6 @@ class ExperimentCommand(TrainConfig):
             raise ConfigError(
                 "output is empty or the current folder: name a folder for the results"
             )
-
-    def base(self) -> TrainConfig:
-        """Return the settings of training, without those of the command."""
-        return TrainConfig(**{f.name: getattr(self, f.name) for f in fields(TrainConfig)})
 
     def settings(self) -> str:
         """Return all settings as YAML, which --config reads."""

@@ -25,8 +25,12 @@ from matplotlib.patheffects import withStroke
 from lpc_scratch.metrics import hamming_distances, simplex_hamming
 from lpc_scratch.panels import (
     BLUE,
+    GREEN,
     GREY,
+    MARKERS,
     ORANGE,
+    PURPLE,
+    SKY,
     VERMILION,
     Row,
     check_means,
@@ -57,9 +61,7 @@ PANELS = {
 }
 """Title and unit of the panels of `plot_comparison`, by the column that they show."""
 
-GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
 CLASS_COLORS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY, "black")
-MARKERS = "os^DvP<*X"  # one more than colours: a colour that comes again has another marker
 STYLES: dict[str, dict[str, Any]] = {
     "binary": {"color": BLUE, "linestyle": "-", "marker": ""},
     "linear": {"color": VERMILION, "linestyle": "--", "marker": ""},

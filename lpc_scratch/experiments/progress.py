@@ -87,14 +87,19 @@ def describe_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def describe_place(result: Result, axes: Sequence[str]) -> str:
+    """Return where a cell stands on the axes, and its seed."""
+    values = [f"{a} {describe_value(axis_value(result.config, a))}" for a in (*axes, "seed")]
+    return ", ".join(values)
+
+
 def _outcome(result: Result, axes: Sequence[str]) -> str:
-    place = [f"{axis} {describe_value(axis_value(result.config, axis))}" for axis in axes]
-    if result.status == "finished":
+    if result.finished:
         last = result.rows[-1]
         outcome = f"test accuracy {last['test_accuracy']:.4f}, NC1 {last['nc1']:.3g}"
     else:
         outcome = result.status
-    return f"{', '.join((*place, f'seed {result.config.seeds[0]}'))}: {outcome}"
+    return f"{describe_place(result, axes)}: {outcome}"
 
 
 def _duration(seconds: float) -> str:

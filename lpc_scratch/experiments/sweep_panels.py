@@ -21,9 +21,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from lpc_scratch.experiments.comparison_plots import GREEN, MARKERS, PURPLE, SKY
 from lpc_scratch.experiments.phases import PHASES
-from lpc_scratch.panels import BLUE, GREY, ORANGE, TIME, VERMILION, tidy, write_instead
+from lpc_scratch.panels import (
+    BLUE,
+    GREEN,
+    GREY,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    TIME,
+    VERMILION,
+    tidy,
+    write_instead,
+)
 
 Table: TypeAlias = Sequence[Mapping[str, Any]]
 

@@ -11,7 +11,7 @@ from lpc_scratch.checkpoint import writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
-from lpc_scratch.experiments.progress import describe_value
+from lpc_scratch.experiments.progress import describe_place, describe_value
 from lpc_scratch.experiments.sweep_plots import (
     plot_code_geometry,
     plot_equilibrium,
@@ -170,12 +170,7 @@ def _table(cells: Table, axes: Sequence[str]) -> str:
 
 
 def _troubles(results: Sequence[Result], axes: Sequence[str]) -> list[str]:
-    lines = []
-    for result in results:
-        if not result.finished:
-            place = [f"{axis} {describe_value(axis_value(result.config, axis))}" for axis in axes]
-            seed = f"seed {result.config.seeds[0]}"
-            lines.append(f"{', '.join((*place, seed))}: {result.message}")
+    lines = [f"{describe_place(r, axes)}: {r.message}" for r in results if not r.finished]
     return ["Cells that did not finish:\n\n" + _list(lines)] if lines else []
 
 
