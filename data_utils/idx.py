@@ -5,6 +5,7 @@ dimension as a big-endian 32-bit integer, then the elements in C order.
 """
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from data_utils.errors import DatasetError
 
 UINT8 = 0x08  # the only element type that these data sets use
+LARGEST = 2**28  # bytes; the largest of these files has 47 MB, a bomb of a few kB has many GB
 REMEDY = "delete it and run again, or supply an intact copy"
 
 
@@ -42,11 +44,15 @@ def read_content(path: Path) -> bytes:
     if path.suffix != ".gz":
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            content = file.read(LARGEST + 1)
     except EOFError as error:
         raise DatasetError(f"'{path}' is a truncated gzip file: {REMEDY}") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"'{path}' is not a valid gzip file ({error}): {REMEDY}") from error
+    if len(content) > LARGEST:
+        raise DatasetError(f"'{path}' unpacks to more than {LARGEST} bytes: {REMEDY}")
+    return content
 
 
 def parse_idx(content: bytes, ndim: int, path: Path) -> np.ndarray:

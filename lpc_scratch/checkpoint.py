@@ -1,106 +1,130 @@
-"""Tensors on disk: safetensors files, written so that a crash leaves the old file or the new."""
+"""The state of a training run on disk: what is saved, and what a saved one must fit to go on.
 
-import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+Nothing is believed that was not checked: a checkpoint must be of the same settings and data as
+the run that it is loaded into, and all its numbers finite.
+"""
+
+import math
+from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from data_utils import Dataset
 from lpc_scratch.backend import Array
-from lpc_scratch.errors import RunFolderError
+from lpc_scratch.config import TrainConfig, dump_config, parse_config
+from lpc_scratch.errors import RunFolderError, one_line
+from lpc_scratch.history import Snapshots
+from lpc_scratch.tensor_file import check_tensors, content_hash, load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
 
-_METADATA = "lpc_scratch"  # the entry of a file's header that holds its text
+_MAY_CHANGE = (  # when a run is resumed
+    *("data_dir", "device", "epochs", "evaluate_every", "checkpoint_every", "numba"),
+)
 
 
-@contextmanager
-def writing(folder: Path, purpose: str = "") -> Iterator[None]:
-    """Turn the operating system's refusal to write into a RunFolderError of one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFolderError(
-            f"{folder} cannot be written{purpose} ({error}): make room or name another folder with "
-            "--output"
-        ) from error
+def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
+    """Raise RunFolderError unless what was trained with one configuration may go on with another.
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file beside its place, force it to the disk, and rename it into place."""
-    beside = path.with_name(f"{path.name}.partial")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-
-
-def save_tensors(
-    path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None
-) -> None:
-    """Write host arrays by name, with text beside them, atomically."""
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    # One entry of JSON: safetensors writes several in an order that changes from run to run.
-    text = {_METADATA: json.dumps(dict(metadata or {}))}
-    write_atomically(path, save(contiguous, text))
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Read what `save_tensors` wrote: the arrays by name, and the text.
-
-    Raises
-    ------
-    RunFolderError
-        If the file is missing or damaged.
+    `what` was trained, for the message: "the run in runs/mine".
     """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+    for field in fields(TrainConfig):
+        old, new = getattr(stored, field.name), getattr(config, field.name)
+        if old != new and field.name not in _MAY_CHANGE:
+            raise RunFolderError(
+                f"{what} has {field.name} {old!r} and cannot be resumed with {new!r}"
+            )
+    if stored.learning_rate_schedule == "cosine" and stored.epochs != config.epochs:
         raise RunFolderError(
-            f"{path} cannot be read ({error}): it is missing or damaged"
-        ) from error
+            f"{what} cannot be resumed with epochs {config.epochs} in place of {stored.epochs}: "
+            "its cosine schedule depends on them"
+        )
 
 
-def save_model(path: Path, trainer: Trainer, metadata: Mapping[str, str]) -> None:
+def save_model(path: Path, trainer: Trainer, epoch: int) -> None:
     """Write the network's parameters as `hidden.0.W`, …, `classifier.b`, W as (in, out)."""
     to_host = trainer.backend.to_host
     parameters = trainer.network.named_parameters()
+    metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
     save_tensors(path, {name: to_host(tensor) for name, tensor in parameters.items()}, metadata)
 
 
 def save_state(path: Path, trainer: Trainer, epoch: int) -> None:
     """Write all that training goes on from: parameters, optimiser moments and counters."""
     to_host = trainer.backend.to_host
-    tensors = {"parameters": to_host(trainer.network.parameters)}
-    for name, moment in trainer.optimizer.moments.items():
-        tensors[f"optimizer.{name}"] = to_host(moment)
+    tensors = {name: to_host(tensor) for name, tensor in _state(trainer).items()}
     counters = {"epoch": epoch, "steps": trainer.optimizer.steps, "seconds": trainer.seconds}
-    save_tensors(path, tensors, {name: repr(value) for name, value in counters.items()})
+    text = {name: repr(value) for name, value in counters.items()}
+    text |= {"config": dump_config(trainer.config), "data": fingerprint(trainer.dataset)}
+    save_tensors(path, tensors, text)
 
 
 def load_state(path: Path, trainer: Trainer) -> int:
     """Put a trainer back to where `save_state` found it; return the completed epochs.
 
+    Nothing of the trainer is changed unless all of it fits.
+
     Raises
     ------
     RunFolderError
-        If the file is missing, damaged, or of another network or optimiser.
+        If the file is missing, damaged, or of another configuration, network or data set; the
+        message names the first difference.
     """
-    tensors, counters = load_tensors(path)
-    targets = {"parameters": trainer.network.parameters}
-    targets |= {f"optimizer.{n}": moment for n, moment in trainer.optimizer.moments.items()}
-    found = {name: (t.shape, t.dtype) for name, t in tensors.items()}
-    expected = {name: (t.shape, t.dtype) for name, t in targets.items()}
-    if found != expected or not {"epoch", "steps", "seconds"} <= counters.keys():
-        raise RunFolderError(f"{path} is the state of another network, and cannot be resumed")
-    for name, target in targets.items():
+    tensors, text = load_tensors(path)
+    try:
+        epoch, steps, seconds = int(text["epoch"]), int(text["steps"]), float(text["seconds"])
+        settings, data = text["config"], text["data"]
+        if min(epoch, steps, seconds) < 0 or not math.isfinite(seconds):
+            raise ValueError(f"epoch {epoch}, steps {steps}, seconds {seconds}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{path} is no checkpoint of this version ({one_line(error)})"
+        ) from error
+    check_settings(str(path), parse_config(settings, str(path), TrainConfig), trainer.config)
+    if data != fingerprint(trainer.dataset):
+        raise RunFolderError(
+            f"{path} is of a run on other data than {trainer.dataset.name} is now: supply those "
+            "that it was trained on"
+        )
+    check_tensors(path, tensors, _state(trainer))
+    if steps != epoch * trainer.steps_per_epoch:
+        raise RunFolderError(
+            f"{path} has taken {steps} steps in {epoch} epochs, and this run takes "
+            f"{trainer.steps_per_epoch} in each"
+        )
+    for name, target in _state(trainer).items():
         target[...] = trainer.backend.to_device(tensors[name])
-    trainer.optimizer.steps = int(counters["steps"])
-    trainer.seconds = float(counters["seconds"])
-    return int(counters["epoch"])
+    trainer.optimizer.steps, trainer.seconds = steps, seconds
+    return epoch
+
+
+def load_snapshots(path: Path, last_epoch: int) -> Snapshots:
+    """Read the snapshots of the latent layer up to and with an epoch.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing or damaged.
+    """
+    tensors, _ = load_tensors(path)
+    try:
+        return Snapshots.from_arrays(tensors, last_epoch)
+    except ValueError as error:
+        raise RunFolderError(f"{path} is damaged ({error})") from error
+
+
+@lru_cache(maxsize=1)  # asked at every checkpoint
+def fingerprint(dataset: Dataset) -> str:
+    """Return a hash of all that training reads of a data set."""
+    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test")}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return content_hash(contiguous, {"scale": repr(dataset.scale), "shift": repr(dataset.shift)})
+
+
+def _state(trainer: Trainer) -> dict[str, Array]:
+    """Return the arrays that training changes, by name."""
+    moments = trainer.optimizer.moments
+    return {"parameters": trainer.network.parameters} | {
+        f"optimizer.{name}": moment for name, moment in moments.items()
+    }

@@ -8,6 +8,8 @@ is its help. Values are checked when a configuration is made.
 import dataclasses
 import difflib
 import math
+import reprlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,8 +119,9 @@ class TrainConfig:
     dtype: Literal["float32", "float64"] = "float32"
     """Floating-point type of weights and activations."""
     evaluate_every: int = 20
-    """Epochs between two measurements, each of which saves the run; the last epoch is always
-    measured."""
+    """Epochs between two measurements; the last epoch is always measured."""
+    checkpoint_every: int = 1
+    """Epochs between two checkpoints, from which --resume goes on; every measurement makes one."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -209,6 +212,7 @@ _AT_LEAST: dict[str, float] = {
     "batch_size": 1,
     "epochs": 0,
     "evaluate_every": 1,
+    "checkpoint_every": 1,
 }
 _LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
 _AT_MOST: dict[str, float] = {
@@ -238,23 +242,46 @@ def load_config(path: Path, cls: type[Config]) -> Config:
         If the file is missing, is no YAML mapping, or has an unknown key or a bad value.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration file {path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"configuration file {path} is not YAML: {one_line(error)}") from error
+    return parse_config(text, f"configuration file {path}", cls)
+
+
+def parse_config(text: str, source: str, cls: type[Config]) -> Config:
+    """Return the configuration that a YAML text describes; see `load_config`.
+
+    `source` is where the text is from, for the messages.
+    """
+    try:
+        settings = yaml.load(text, _StrictLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 31st of June
+        raise ConfigError(f"{source} is not YAML: {one_line(error)}") from error
     if not isinstance(settings, Mapping):
-        raise ConfigError(f"configuration file {path} must hold lines of the form 'gamma: 10'")
+        raise ConfigError(f"{source} must hold lines of the form 'gamma: 10'")
     known = [field.name for field in dataclasses.fields(cls) if field.name != "config"]
     unknown = [str(key) for key in settings if key not in known]
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
-        raise ConfigError(f"configuration file {path} has the unknown key {unknown[0]!r}: {hint}")
+        raise ConfigError(f"{source} has the unknown key {reprlib.repr(unknown[0])}: {hint}")
     try:
         return cls(**settings)
     except ConfigError as error:
-        raise ConfigError(f"configuration file {path}: {error}") from error
+        raise ConfigError(f"{source}: {error}") from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML's safe loader, which runs no code, and refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        counts = Counter(k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode))
+        for key, count in counts.items():
+            if count > 1:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key!r} stands twice", problem_mark=node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def dump_config(config: TrainConfig, without: Collection[str] = ()) -> str:
@@ -275,7 +302,7 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             choices = ", ".join(get_args(hint))
-            raise ConfigError(f"unknown {name} {value!r}: choose one of {choices}")
+            raise ConfigError(f"unknown {name} {reprlib.repr(value)}: choose one of {choices}")
         return value
     if get_origin(hint) is tuple:
         item, _ = get_args(hint)
@@ -289,7 +316,7 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
         return Path(value)
     if hint in (bool, str) and isinstance(value, hint):
         return value
-    raise ConfigError(f"{name} cannot be {value!r}, a {type(value).__name__}")
+    raise ConfigError(f"{name} cannot be {reprlib.repr(value)}, a {type(value).__name__}")
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
@@ -301,7 +328,7 @@ def _number(name: str, kind: type, value: Any) -> Any:
         number = math.nan
     if not math.isfinite(number) or number != kind(number):
         words = "a whole number" if kind is int else "a finite number"
-        raise ConfigError(f"{name} must be {words}, not {value!r}")
+        raise ConfigError(f"{name} must be {words}, not {reprlib.repr(value)}")
     return kind(number)
 
 

@@ -63,7 +63,16 @@ class Snapshots:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array], last_epoch: int) -> "Snapshots":
-        """Return the snapshots of `to_arrays` up to and with an epoch."""
+        """Return the snapshots of `to_arrays` up to and with an epoch.
+
+        Raises
+        ------
+        ValueError
+            If these are no such arrays.
+        """
+        dimensions = {"epochs": 1, "edges": 1, "counts": 3, "class_means": 4}
+        if {name: array.ndim for name, array in arrays.items()} != dimensions:
+            raise ValueError(f"it holds no {', '.join(dimensions)} of a training run")
         kept = int(np.sum(arrays["epochs"] <= last_epoch))
         return cls(
             arrays["epochs"][:kept].tolist(),

@@ -1,8 +1,6 @@
 """The folder of a run: configuration, metrics, model, and the state to resume from."""
 
 import json
-import os
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -10,23 +8,20 @@ from typing import Any
 from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.checkpoint import (
+    check_settings,
+    load_snapshots,
     load_state,
-    load_tensors,
     save_model,
     save_state,
-    save_tensors,
-    write_atomically,
-    writing,
 )
 from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import RunFolderError
-from lpc_scratch.history import History, Row, Snapshots
+from lpc_scratch.history import History, Row
 from lpc_scratch.metrics_file import format_metrics, read_metrics
 from lpc_scratch.plots import RUN_PLOTS, save_run_plots
+from lpc_scratch.tensor_file import load_tensors, save_tensors, write_atomically, writing
 from lpc_scratch.trainer import Trainer
-
-_MAY_CHANGE = ("data_dir", "device", "epochs", "evaluate_every", "numba")  # when a run is resumed
 
 
 class RunFolder:
@@ -90,8 +85,8 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{self.path} is a file, and a run needs a folder")
         if self._resume:
-            self._check_settings(self.read_config(), config)
-            if not self._state.exists():
+            check_settings(f"the run in {self.path}", self.read_config(), config)
+            if not self._state.exists() and self._is_trained():
                 raise RunFolderError(
                     f"the run in {self.path} has no checkpoint.safetensors to resume from: start "
                     "it again with --overwrite"
@@ -119,7 +114,7 @@ class RunFolder:
             asked for, or the folder cannot be written.
         """
         self.check(trainer.config)
-        if not self._resume:
+        if not self._resume or not self._state.exists():  # killed before its first checkpoint
             return None
         epoch = load_state(self._state, trainer)
         if epoch > trainer.config.epochs:
@@ -128,7 +123,7 @@ class RunFolder:
                 f"{trainer.config.epochs}: ask for more"
             )
         history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
-        history.snapshots = Snapshots.from_arrays(load_tensors(self._latent)[0], epoch)
+        history.snapshots = load_snapshots(self._latent, epoch)
         measured = [(row["epoch"], row["seed"]) for row in history.rows]
         if measured != list(product(history.snapshots.epochs, trainer.config.seeds)):
             raise RunFolderError(
@@ -136,16 +131,16 @@ class RunFolder:
                 "run again with --overwrite"
             )
         with writing(self.path, " to resume"):
+            self._remove_partial_files()
             self._describe(trainer)
             write_atomically(self._metrics, format_metrics(history.rows).encode())
         self._begun = True
         return epoch
 
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
-        """Append the new rows and replace model, snapshots and state.
+        """Replace metrics, snapshots, model and state by those of a measured epoch.
 
-        The state comes last: where it says that an epoch is done, the rest is there too. The
-        first call makes the folder of a new run, and removes a run that is already there.
+        The first call makes the folder of a new run, and removes a run that is already there.
 
         Raises
         ------
@@ -157,15 +152,24 @@ class RunFolder:
             if not self._begun:
                 self._clear()
                 self._describe(trainer)
-                write_atomically(self._metrics, format_metrics([]).encode())
                 self._begun = True
-            with open(self._metrics, "a", encoding="utf-8", newline="") as file:
-                file.write(format_metrics(new_rows, header=False))
-                file.flush()
-                os.fsync(file.fileno())  # on the disk before the checkpoint says so
+            # Whole, not appended to: a crash would leave half a row.
+            write_atomically(self._metrics, format_metrics(history.rows).encode())
             save_tensors(self._latent, history.snapshots.to_arrays())
-            metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
-            save_model(self._model, trainer, metadata)
+        self.checkpoint(trainer, epoch)
+
+    def checkpoint(self, trainer: Trainer, epoch: int) -> None:
+        """Replace model and state by those after an epoch.
+
+        The state comes last: where it says that an epoch is done, the rest is there too.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written.
+        """
+        with writing(self.path, f" to keep epoch {epoch}"):
+            save_model(self._model, trainer, epoch)
             save_state(self._state, trainer, epoch)
 
     def draw(self) -> list[Path]:
@@ -184,11 +188,23 @@ class RunFolder:
         with writing(self.path, " to draw its figures"):
             return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
 
+    def _is_trained(self) -> bool:
+        """Return whether the folder holds more than an untrained network."""
+        rows = read_metrics(self._metrics) if self._metrics.exists() else []
+        saved = load_tensors(self._model)[1].get("epoch") if self._model.exists() else "0"
+        return saved != "0" or any(row["epoch"] > 0 for row in rows)
+
     def _clear(self) -> None:
-        """Make the folder and remove an old run's files, its checkpoint first."""
+        """Make the folder and remove an old run's files, first those that it is resumed from."""
         self.path.mkdir(parents=True, exist_ok=True)
         plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
-        for file in (*reversed(self._files), *plots, *self.path.glob("*.partial")):
+        for file in (self._state, self._config, *self._files, *plots):
+            file.unlink(missing_ok=True)
+        self._remove_partial_files()
+
+    def _remove_partial_files(self) -> None:
+        """Remove what a killed process was writing."""
+        for file in self.path.glob("*.partial"):
             file.unlink(missing_ok=True)
 
     def _describe(self, trainer: Trainer) -> None:
@@ -197,21 +213,6 @@ class RunFolder:
         write_atomically(self._environment, environment.encode())
         dataset = json.dumps(_describe_dataset(trainer.dataset), indent=2)
         write_atomically(self._dataset, dataset.encode())
-
-    def _check_settings(self, stored: TrainConfig, config: TrainConfig) -> None:
-        """Raise RunFolderError unless a run with one configuration may go on with another."""
-        for field in fields(TrainConfig):
-            old, new = getattr(stored, field.name), getattr(config, field.name)
-            if old != new and field.name not in _MAY_CHANGE:
-                raise RunFolderError(
-                    f"the run in {self.path} has {field.name} {old!r} and cannot be resumed with "
-                    f"{new!r}"
-                )
-        if stored.learning_rate_schedule == "cosine" and stored.epochs != config.epochs:
-            raise RunFolderError(
-                f"the run in {self.path} cannot be resumed with epochs {config.epochs} in place "
-                f"of {stored.epochs}: its cosine schedule depends on them"
-            )
 
 
 def _describe_dataset(dataset: Dataset) -> dict[str, Any]:

@@ -104,9 +104,9 @@ class Trainer:
         Raises
         ------
         DivergenceError
-            If a loss was not finite, naming the first such step, or the optimiser's moments are
-            not, unless the others are to keep going. Both are read once an epoch, so that a GPU is
-            not kept waiting at every step.
+            If a loss was not finite, naming the first such step, or weights or the optimiser's
+            moments are not, unless the others are to keep going. All are read once an epoch, so
+            that a GPU is not kept waiting at every step.
         """
         started = time.perf_counter()
         self.start_epoch(epoch)
@@ -126,13 +126,15 @@ class Trainer:
                     f"{self.steps_per_epoch} of epoch {epoch + 1}",
                     epoch,
                 )
-        # Squared gradients overflow before the loss, and then all of Adam's steps are zero.
+        # Squared gradients overflow before the loss, and then all of Adam's steps are zero; weights
+        # overflow in the last step without a loss to show it, and must not be saved.
         for member, seed in self.in_training() if self._overflows(slice(None)) else ():
             stretches = self.network.stretches(slice(member, member + 1))
             if any(map(self._overflows, stretches)):
                 self.report_divergence(
                     member,
-                    f"the gradients of seed {seed} overflowed by the end of epoch {epoch + 1}",
+                    f"gradients or weights of seed {seed} overflowed by the end of epoch "
+                    f"{epoch + 1}",
                     epoch,
                 )
         members = [member for member, _ in self.in_training()]
@@ -214,9 +216,10 @@ class Trainer:
         self.diverged[member] = message
 
     def _overflows(self, part: slice) -> bool:
-        """Return whether the optimiser's moments are not finite somewhere in a stretch of them."""
+        """Return whether weights or moments are not finite somewhere in a stretch of them."""
         isfinite = self.backend.xp.isfinite
-        return not all(isfinite(moment[part]).all() for moment in self.optimizer.moments.values())
+        vectors = (self.network.parameters, *self.optimizer.moments.values())
+        return not all(isfinite(vector[part]).all() for vector in vectors)
 
     def _shuffle(self, epoch: int) -> Array:
         """Return the order of the samples in an epoch, (..., N): each member has its own."""

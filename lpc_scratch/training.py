@@ -18,6 +18,9 @@ class Recorder(Protocol):
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
         """Keep the trainer's state and the history, to which `new_rows` have been added."""
 
+    def checkpoint(self, trainer: Trainer, epoch: int) -> None:
+        """Keep the trainer's state after an epoch that is not measured."""
+
 
 class Progress(Protocol):
     """Shows a run as it goes."""
@@ -99,6 +102,8 @@ def train(
             progress.epoch(epoch, loss, trainer.samples_per_second)
         if epoch % config.evaluate_every == 0 or epoch == config.epochs:
             record(epoch)
+        elif recorder and epoch % config.checkpoint_every == 0:
+            recorder.checkpoint(trainer, epoch)
     return history
 
 

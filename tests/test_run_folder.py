@@ -1,17 +1,19 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from lpc_scratch.checkpoint import load_tensors, save_tensors
+from lpc_scratch.checkpoint import load_state
 from lpc_scratch.config import TrainConfig, load_config
 from lpc_scratch.errors import DivergenceError, RunFolderError
 from lpc_scratch.history import COLUMNS
 from lpc_scratch.metrics_file import read_metrics
 from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.tensor_file import load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
-from lpc_scratch.training import train
+from lpc_scratch.training import load_configured_dataset, train
 
 SMALL = TrainConfig(
     dataset="gaussians",
@@ -25,8 +27,43 @@ SMALL = TrainConfig(
 )
 
 
+# Every optimiser and schedule, with dropout, without, and several members.
+VARIANTS = {
+    "adam": {},
+    "sgd": {"optimizer": "sgd", "dropout": 0.0},
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "members": {"seeds": (0, 1), "gammas": (0.1, 1.0)},
+    "step": {"learning_rate_schedule": "step", "learning_rate_every": 2, "warmup_epochs": 2},
+    "cosine": {"learning_rate_schedule": "cosine", "optimizer": "sgd"},
+    "geometric": {"gamma_schedule": "geometric", "gamma_every": 2, "penalty": "l2"},
+    "float64": {"dtype": "float64", "activation": "silu", "loss": "double-softmax"},
+}
+
+
+class Interrupted(RunFolder):
+    """A folder whose run is interrupted when it has kept an epoch."""
+
+    def __init__(self, path, epoch):
+        super().__init__(path)
+        self.last = epoch
+
+    def checkpoint(self, trainer, epoch):
+        super().checkpoint(trainer, epoch)
+        if epoch == self.last:
+            raise KeyboardInterrupt
+
+
 def run(path, config, resume=False):
     return train(config, recorder=RunFolder(path, resume))
+
+
+def interrupt(path, config, epoch):
+    with pytest.raises(KeyboardInterrupt):
+        train(config, recorder=Interrupted(path, epoch))
+
+
+def without_seconds(rows):
+    return [{name: row[name] for name in COLUMNS if name != "seconds"} for row in rows]
 
 
 @pytest.fixture
@@ -55,18 +92,14 @@ def test_several_seeds_give_tensors_with_a_leading_member_axis(path):
     assert tensors["classifier.b"].shape == (3, 1, 4)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
-def test_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, optimizer, seeds):
-    config = dataclasses.replace(SMALL, optimizer=optimizer, seeds=seeds)
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("epoch", [3, 4])  # one that is not measured, and one that is
+def test_resumed_run_equals_an_uninterrupted_one_to_the_bit(tmp_path, variant, epoch):
+    config = dataclasses.replace(SMALL, **VARIANTS[variant])
     whole = run(tmp_path / "whole", config)
-    run(tmp_path / "parts", dataclasses.replace(config, epochs=2))
+    interrupt(tmp_path / "parts", config, epoch)
     parts = run(tmp_path / "parts", config, resume=True)
     assert np.array_equal(parts.network.parameters, whole.network.parameters)
-
-    def without_seconds(rows):
-        return [{name: row[name] for name in COLUMNS if name != "seconds"} for row in rows]
-
     kept = read_metrics(tmp_path / "parts" / "metrics.csv")
     assert without_seconds(kept) == without_seconds(whole.rows) == without_seconds(parts.rows)
     assert parts.snapshots.epochs == whole.snapshots.epochs
@@ -90,6 +123,21 @@ def test_run_with_numba_is_resumed_without(path):
     run(path, dataclasses.replace(SMALL, numba=True, epochs=2))
     parts, whole = run(path, SMALL, resume=True), train(SMALL)
     assert np.array_equal(parts.network.parameters, whole.network.parameters)
+
+
+def test_longer_run_goes_on_from_the_end_of_a_shorter_one(tmp_path):
+    run(tmp_path, dataclasses.replace(SMALL, epochs=3))
+    longer = run(tmp_path, SMALL, resume=True)
+    assert np.array_equal(longer.network.parameters, train(SMALL).network.parameters)
+
+
+def test_run_that_was_killed_before_its_first_checkpoint_begins_anew(path):
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    (path / "checkpoint.safetensors").unlink()
+    (path / "metrics.csv.1234.partial").write_text("torn")
+    parts = run(path, SMALL, resume=True)
+    assert np.array_equal(parts.network.parameters, train(SMALL).network.parameters)
+    assert not list(path.glob("*.partial"))
 
 
 def test_rows_after_the_last_checkpoint_are_measured_again(path):
@@ -212,12 +260,64 @@ def test_damaged_checkpoint_is_refused_and_the_run_left_alone(path, damage):
     assert (path / "metrics.csv").read_bytes() == before
 
 
-def test_checkpoint_of_another_network_is_refused(path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"architecture": "linear"}, "has architecture 'linear' and cannot be resumed with 'bin"),
+        ({"dtype": "float64"}, "has dtype 'float64' and cannot be resumed with 'float32'"),
+        ({"seeds": (0, 1)}, r"has seeds \(0, 1\) and cannot be resumed with \(0,\)"),
+        ({"data_seed": 1}, "has data_seed 1 and cannot be resumed with 0"),
+    ],
+)
+def test_checkpoint_of_another_run_is_refused(path, tmp_path, change, message):
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    run(tmp_path / "other", dataclasses.replace(SMALL, epochs=0, **change))
+    shutil.copy(tmp_path / "other" / "checkpoint.safetensors", path)
+    with pytest.raises(RunFolderError, match=rf"checkpoint\.safetensors {message}"):
+        run(path, SMALL, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "text", "message"),
+    [
+        ({"parameters": np.zeros(3, "f4")}, {}, r"its parameters has shape \(3,\), and this run's"),
+        ({"parameters": np.zeros(612)}, {}, "its parameters is float64, and this run's float32"),
+        ({"parameters": np.full(612, np.nan, "f4")}, {}, "its parameters holds numbers that are"),
+        ({"extra": np.zeros(1)}, {}, "it has a tensor extra, which this run has not"),
+        ({"optimizer.square_sum": None}, {}, "it has no tensor optimizer.square_sum"),
+        ({}, {"epoch": "two"}, "is no checkpoint of this version"),
+        ({}, {"epoch": "-2"}, "is no checkpoint of this version"),
+        ({}, {"seconds": "nan"}, "is no checkpoint of this version"),
+        ({}, {"config": None}, "is no checkpoint of this version"),
+        ({}, {"steps": "61"}, "has taken 61 steps in 2 epochs, and this run takes 31 in each"),
+        ({}, {"data": "0"}, "is of a run on other data than gaussians is now"),
+    ],
+)
+def test_checkpoint_that_was_tampered_with_is_refused_by_its_difference(
+    path, tensors, text, message
+):
+    run(path, dataclasses.replace(SMALL, epochs=2))
+    state = path / "checkpoint.safetensors"
+    kept = load_tensors(state)
+    changed = [
+        {name: value for name, value in (old | new).items() if value is not None}
+        for old, new in zip(kept, (tensors, text), strict=True)
+    ]
+    save_tensors(state, *changed)
+    trainer = Trainer(SMALL, load_configured_dataset(SMALL))
+    before = trainer.network.parameters.copy()
+    with pytest.raises(RunFolderError, match=message):
+        load_state(state, trainer)
+    assert np.array_equal(trainer.network.parameters, before)
+
+
+def test_flipped_bit_is_noticed(path):
     run(path, dataclasses.replace(SMALL, epochs=0))
     state = path / "checkpoint.safetensors"
-    tensors, counters = load_tensors(state)
-    save_tensors(state, tensors | {"parameters": np.zeros(3, np.float32)}, counters)
-    with pytest.raises(RunFolderError, match="is the state of another network"):
+    content = bytearray(state.read_bytes())
+    content[-9] ^= 1  # the last bit of a weight, which leaves a number as good as any
+    state.write_bytes(content)
+    with pytest.raises(RunFolderError, match="its content is not what was written"):
         run(path, SMALL, resume=True)
 
 
@@ -231,7 +331,7 @@ def test_divergence_keeps_the_last_good_checkpoint(path, monkeypatch):
     monkeypatch.setattr(Trainer, "step", diverge_in_epoch_four)
     with pytest.raises(DivergenceError, match=r"nan in step \d+ of 31 of epoch 4"):
         run(path, SMALL)
-    assert load_tensors(path / "model.safetensors")[1]["epoch"] == "2"
+    assert load_tensors(path / "model.safetensors")[1]["epoch"] == "3"
     monkeypatch.undo()
     assert run(path, SMALL, resume=True).rows[-1]["epoch"] == 6
 
@@ -257,3 +357,4 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_tensors(file, {"a": np.zeros(3)})
     assert np.array_equal(load_tensors(file)[0]["a"], np.ones(3))
+    assert list(tmp_path.iterdir()) == [file]

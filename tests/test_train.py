@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from data_utils import DatasetError
-from lpc_scratch.checkpoint import load_tensors
 from lpc_scratch.config import TrainConfig, load_config
 from lpc_scratch.metrics_file import read_metrics
+from lpc_scratch.tensor_file import load_tensors
 from lpc_scratch.train import main
 from lpc_scratch.training import load_configured_dataset
 

@@ -179,7 +179,7 @@ def test_divergence_names_seed_step_epoch_and_the_way_out(digits):
 def test_gradients_that_overflow_are_divergence(digits):
     trainer = Trainer(dataclasses.replace(SMALL, gamma=1e30), digits)
     with pytest.raises(
-        DivergenceError, match="gradients of seed 0 overflowed by the end of epoch 1; lower"
+        DivergenceError, match="or weights of seed 0 overflowed by the end of epoch 1; lower"
     ):
         trainer.run_epoch(0)
 

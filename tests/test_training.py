@@ -62,6 +62,24 @@ def test_rows_hold_the_settings_of_the_epoch_that_led_to_them():
     assert train(config).column("gamma").tolist() == [0.1, 0.1, 0.2, 0.4]
 
 
+@pytest.mark.parametrize(("every", "kept"), [(1, [0, 1, 2, 3, 4, 5]), (3, [0, 2, 3, 4, 5])])
+def test_measured_epochs_are_kept_and_as_many_others_as_asked(every, kept):
+    epochs = []
+
+    class Recorder:
+        def begin(self, trainer, history):
+            return None
+
+        def save(self, trainer, history, new_rows):
+            epochs.append(new_rows[0]["epoch"])
+
+        def checkpoint(self, trainer, epoch):
+            epochs.append(epoch)
+
+    train(dataclasses.replace(SMALL, checkpoint_every=every), recorder=Recorder())
+    assert epochs == kept
+
+
 def test_measuring_more_often_does_not_change_the_training(history):
     often = train(dataclasses.replace(SMALL, evaluate_every=1))
     assert np.array_equal(often.network.parameters, history.network.parameters)

@@ -24,6 +24,7 @@ class ExperimentCommand(TrainConfig):
     """Settings of an experiment: those of training, and how it is run."""
 
     gammas: tyro.conf.Suppress[tuple[float, ...]] = ()
+    checkpoint_every: tyro.conf.Suppress[int] = 1  # a cell is saved when it is finished
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = (0, 1, 2)
     """Seeds; each trains a network of its own."""
 

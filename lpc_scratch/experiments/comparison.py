@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lpc_scratch.checkpoint import writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.comparison_plots import save_comparison_plots
 from lpc_scratch.experiments.tables import (
@@ -14,6 +13,7 @@ from lpc_scratch.experiments.tables import (
     write_text,
 )
 from lpc_scratch.markdown import table
+from lpc_scratch.tensor_file import writing
 
 LEARNED = 0.999
 """Training accuracy that counts as learned."""

@@ -10,14 +10,14 @@ from typing import get_args
 import yaml
 
 from data_utils import DATASETS
-from lpc_scratch.checkpoint import load_tensors, save_tensors, writing
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.errors import ConfigError, LPCError, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
 from lpc_scratch.history import COLUMNS
+from lpc_scratch.tensor_file import load_tensors, save_tensors, writing
 
-_INDIFFERENT = ("data_dir", "numba")  # settings that change no result
+_INDIFFERENT = ("data_dir", "numba", "checkpoint_every")  # settings that change no result
 
 
 class ResultStore:

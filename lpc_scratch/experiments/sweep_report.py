@@ -7,7 +7,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from lpc_scratch.checkpoint import writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
@@ -28,6 +27,7 @@ from lpc_scratch.experiments.tables import (
 from lpc_scratch.markdown import table
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures
+from lpc_scratch.tensor_file import writing
 
 SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")
 """Names of the figures that a sweep can have."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from lpc_scratch.checkpoint import write_atomically, writing
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import Phase, classify
@@ -17,6 +16,7 @@ from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.history import COLUMNS, Row
 from lpc_scratch.markdown import number
 from lpc_scratch.measuring import is_trivial
+from lpc_scratch.tensor_file import write_atomically, writing
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}

@@ -46,6 +46,15 @@ def test_a_gz_file_is_decompressed_and_any_other_read_as_it_is(tmp_path: Path) -
     assert read_content(tmp_path / "a.gz") == read_content(tmp_path / "a") == b"content"
 
 
+def test_a_file_that_unpacks_to_more_than_any_data_set_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_utils.idx.LARGEST", 2**20)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(2**20 + 1)))
+    with pytest.raises(DatasetError, match="unpacks to more than 1048576 bytes"):
+        read_content(tmp_path / "a.gz")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
