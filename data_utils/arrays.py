@@ -4,13 +4,14 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from data_utils.checks import check_features, check_labels, check_names
 from data_utils.dataset import Dataset
-from data_utils.errors import DatasetError
+from data_utils.errors import DatasetError, one_line
 from data_utils.standardise import standardise
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -106,11 +107,14 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     # np.load takes other kinds of file too, and says of most that they hold pickles.
     if not zipfile.is_zipfile(path):
         raise DatasetError(f"'{path}' is damaged or no .npz file: write it with numpy.savez")
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except UNREADABLE as error:
-        raise DatasetError(f"'{path}' cannot be read ({error}): save it again") from error
-    with archive:
+    with ExitStack() as opened:  # np.load itself leaves a damaged file open
+        try:
+            file = opened.enter_context(path.open("rb"))
+            archive = opened.enter_context(np.load(file, allow_pickle=False))
+        except UNREADABLE as error:
+            raise DatasetError(
+                f"'{path}' cannot be read ({one_line(error)}): save it again"
+            ) from error
         return _read_all(f"'{path}'", set(archive.files), archive.__getitem__)
 
 
@@ -120,9 +124,9 @@ def _read_all(
     """Return the arrays of a data set by name, read one by one."""
     missing = [key for key in KEYS if key not in present]
     if missing:
+        held = one_line(", ".join(sorted(present)) or "none")
         raise DatasetError(
-            f"{where} lacks {', '.join(missing)} (it holds {', '.join(sorted(present)) or 'none'}"
-            f"): it must hold {', '.join(KEYS)}"
+            f"{where} lacks {', '.join(missing)} (it holds {held}): it must hold {', '.join(KEYS)}"
         )
     arrays = {}
     for key in (*KEYS, OPTIONAL_KEY):
@@ -137,6 +141,6 @@ def _read_all(
                     "can run code: save it as numbers, or class_names as strings"
                 ) from error
             raise DatasetError(
-                f"{key} in {where} cannot be read ({error}): save it again"
+                f"{key} in {where} cannot be read ({one_line(error)}): save it again"
             ) from error
     return arrays

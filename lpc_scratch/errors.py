@@ -1,6 +1,9 @@
 """The errors that a person can mend: each message is one sentence that says how."""
 
 
+_LONGEST = 400  # characters; some libraries quote the whole file that they cannot read
+
+
 class LPCError(Exception):
     """Base of the package's own errors; `exit_code` is what a command ends with."""
 
@@ -9,7 +12,8 @@ class LPCError(Exception):
 
 def one_line(error: Exception) -> str:
     """Return the text of a library's error as one line, to be part of a sentence."""
-    return " ".join(str(error).split())
+    line = " ".join(str(error).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 class SweepError(LPCError, RuntimeError):

@@ -74,6 +74,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
             text = json.loads((file.metadata() or {})[_METADATA])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if not all(isinstance(value, str) for value in text.values()):
+            raise ValueError("its header holds something else than text")
         if text.pop(_HASH) != content_hash(tensors, text):
             raise ValueError("its content is not what was written")
     except _UNREADABLE as error:
