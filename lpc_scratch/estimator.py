@@ -1,0 +1,371 @@
+"""The network as a scikit-learn estimator: a classifier, and a transformer to its latent layer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils.extmath import softmax
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from data_utils import Dataset
+from lpc_scratch.backend import Array
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.metrics.binarity import class_codes
+from lpc_scratch.nn.network import Network
+from lpc_scratch.trainer import Trainer
+
+# What partial_fit goes on from is of no use under another value of these.
+_KEPT = ("architecture", "hidden", "latent_dim", "activation", "optimizer", "dtype")
+_LARGEST_PENALTY = 1e6  # of an untrained network, with gamma 1
+
+
+class LPCClassifier(
+    ClassifierMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator
+):
+    """Latent point collapse as a scikit-learn classifier and transformer.
+
+    `fit` trains exactly as `lpc_scratch.training.train` does, on the features as they are: scale
+    them, for example with a `StandardScaler` in front in a `Pipeline`. Where features are so large
+    that the penalty, without gamma, begins above 1e6, and training would overflow, the initial
+    weights of the latent layer are scaled to a mean z² of 1. Predictions and latent coordinates
+    are computed on the CPU in float64, wherever the network was trained.
+
+    Parameters
+    ----------
+    architecture, hidden, latent_dim, activation, dropout, initialization
+        The network.
+    loss, penalty, gamma, gamma_*
+        What is minimised.
+    optimizer, learning_rate, learning_rate_*, warmup_epochs, momentum, beta1, beta2, epsilon, \
+weight_decay
+        How it is minimised.
+    batch_size, epochs, seed, device, numba, dtype
+        How the run goes. `seed`, in place of `TrainConfig.seeds`, is the seed of the one network:
+        a whole number.
+
+    All are described in `TrainConfig`, whose names, defaults and checks they have; values are
+    checked when the training begins.
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+        The class labels, sorted.
+    codes_ : int8 array (K, D)
+        Binary code of every class: the signs, +1 above 0 and otherwise -1, of the mean latent
+        point of its training samples. `partial_fit` renews those of the classes that it is given;
+        0 for a class that it has not been given yet.
+    sample_codes_ : int8 array (N, D)
+        Binary code of every sample of the last `fit` or `partial_fit`: the signs of its latent
+        point.
+    loss_curve_ : list of float
+        Mean loss of the minibatches of every epoch.
+    n_iter_ : int
+        Number of epochs trained.
+    parameters_ : dict of str to array
+        Weights and biases by name (`hidden.0.W`, …, `latent.b`, `classifier.W`, `classifier.b`),
+        W as (in, out) and b as (1, out), in the dtype of training.
+    n_features_in_ : int
+        I, the number of features.
+    feature_names_in_ : array (I,) of str
+        Their names, where X is a data frame.
+    """
+
+    def __init__(
+        self,
+        architecture: str = TrainConfig.architecture,
+        hidden: Sequence[int] = TrainConfig.hidden,
+        latent_dim: int = TrainConfig.latent_dim,
+        activation: str = TrainConfig.activation,
+        dropout: float = TrainConfig.dropout,
+        initialization: str = TrainConfig.initialization,
+        loss: str = TrainConfig.loss,
+        penalty: str = TrainConfig.penalty,
+        gamma: float = TrainConfig.gamma,
+        gamma_schedule: str = TrainConfig.gamma_schedule,
+        gamma_every: int = TrainConfig.gamma_every,
+        gamma_factor: float = TrainConfig.gamma_factor,
+        gamma_switch: float = TrainConfig.gamma_switch,
+        gamma_late_factor: float = TrainConfig.gamma_late_factor,
+        gamma_max: float = TrainConfig.gamma_max,
+        optimizer: str = TrainConfig.optimizer,
+        learning_rate: float = TrainConfig.learning_rate,
+        learning_rate_schedule: str = TrainConfig.learning_rate_schedule,
+        learning_rate_every: int = TrainConfig.learning_rate_every,
+        learning_rate_factor: float = TrainConfig.learning_rate_factor,
+        warmup_epochs: int = TrainConfig.warmup_epochs,
+        momentum: float = TrainConfig.momentum,
+        beta1: float = TrainConfig.beta1,
+        beta2: float = TrainConfig.beta2,
+        epsilon: float = TrainConfig.epsilon,
+        weight_decay: float = TrainConfig.weight_decay,
+        batch_size: int = TrainConfig.batch_size,
+        epochs: int = TrainConfig.epochs,
+        seed: int = TrainConfig.seeds[0],
+        device: str = TrainConfig.device,
+        numba: bool = TrainConfig.numba,
+        dtype: str = TrainConfig.dtype,
+    ) -> None:
+        # Unchecked: scikit-learn wants every argument back as it was passed.
+        settings = dict(locals())
+        del settings["self"]
+        self.__dict__.update(settings)
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+        """Train a new network for `epochs` epochs.
+
+        An estimator that could not be trained to the end keeps what it had before.
+
+        Parameters
+        ----------
+        X : array or data frame (N, I)
+            Features: finite numbers, within the range of `dtype`.
+        y : array (N,)
+            Labels, of any type that sorts; at least two classes.
+
+        Returns
+        -------
+        LPCClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            For a setting that is unknown, of the wrong type or out of range, and for data that
+            cannot be used.
+        TypeError
+            If X is sparse.
+        DivergenceError
+            If the loss becomes infinite or NaN.
+        DeviceError
+            If the device cannot be used, or numba is asked for and missing.
+        """
+        with self._unchanged_on_error():
+            config = self._make_config()
+            features, labels = self._check_data(config, X, y, reset=True)
+            check_classification_targets(labels)
+            self._set_classes(labels)
+            self._train(config, features, labels, config.epochs, resume=False)
+        return self
+
+    def partial_fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, classes: npt.ArrayLike | None = None
+    ) -> Self:
+        """Train one more epoch, on the minibatches of these samples.
+
+        It goes on from the weights, the optimiser's moments and the place in the schedules where
+        the last `fit` or `partial_fit` ended: n calls with all the data are `fit` with n epochs,
+        to the bit. As in `fit`, more samples than `batch_size` make whole minibatches, and the
+        rest of them, others in every epoch, are left out.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`, though not all classes need be among y.
+        classes : array (K,), optional
+            All labels that will ever occur; needed by the first call, and later the same.
+
+        Returns
+        -------
+        LPCClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            Also for a label that is not among the classes, and for a setting that has changed and
+            makes another network; otherwise as `fit`.
+        TypeError, DivergenceError, DeviceError
+            As `fit`.
+        """
+        first = not hasattr(self, "classes_")
+        with self._unchanged_on_error():
+            config = self._make_config()
+            if not first:
+                self._check_same(config, classes)
+            elif classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit")
+            features, labels = self._check_data(config, X, y, reset=first)
+            if first:
+                self._set_classes(classes)
+            self._train(config, features, labels, epochs=1, resume=not first)
+        return self
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Return the label (N,) of every sample of X (N, I)."""
+        logits = self._latent_and_logits(X)[1]
+        return self.classes_[logits.argmax(axis=1)]
+
+    def predict_proba(self, X: npt.ArrayLike) -> Array:
+        """Return the softmax of the logits, (N, K) float64 in the order of `classes_`."""
+        return softmax(self._latent_and_logits(X)[1])
+
+    def decision_function(self, X: npt.ArrayLike) -> Array:
+        """Return the logits, (N, K) float64; of two classes that of the second minus the first.
+
+        Those are (N,), and above 0 where the second class is predicted.
+        """
+        logits = self._latent_and_logits(X)[1]
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def transform(self, X: npt.ArrayLike) -> Array:
+        """Return the latent coordinates (N, D) of X (N, I), in float64."""
+        return self._latent_and_logits(X)[0]
+
+    @property
+    def _n_features_out(self) -> int:
+        """D; scikit-learn names the columns of `transform` by it."""
+        return self.codes_.shape[1]
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Put back all attributes if the block raises; none of them is changed in place."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _make_config(self) -> TrainConfig:
+        settings = self.get_params()
+        seed = settings.pop("seed")
+        try:
+            return TrainConfig(**settings, seeds=(seed,))
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
+    def _check_data(self, config: TrainConfig, *data: Any, reset: bool) -> Any:
+        """Return X, or X and y, as arrays; X in the dtype of training, for prediction too."""
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the dtype is infinite: refused
+            return validate_data(self, *data, reset=reset, dtype=np.dtype(config.dtype), order="C")
+
+    def _check_same(self, config: TrainConfig, classes: npt.ArrayLike | None) -> None:
+        """Raise ValueError unless training can go on with a configuration and classes."""
+        for name in _KEPT:
+            old, new = getattr(self._config, name), getattr(config, name)
+            if old != new:
+                raise ValueError(
+                    f"partial_fit cannot go on with {name} {new!r} in place of {old!r}: start "
+                    "again with fit"
+                )
+        if classes is not None and np.unique(classes).tolist() != self.classes_.tolist():
+            raise ValueError(
+                f"classes are {np.unique(classes).tolist()}, but were {self.classes_.tolist()} "
+                "before: partial_fit cannot change them"
+            )
+
+    def _set_classes(self, labels: Any) -> None:
+        self.classes_ = np.unique(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"there is only one class, {self.classes_.tolist()[0]!r}: a classifier needs "
+                "samples of at least two"
+            )
+
+    def _train(self, config: TrainConfig, X: Array, y: Array, epochs: int, resume: bool) -> None:
+        """Train epochs, from the start or from where the last ended, and keep what came of it."""
+        labels = self._positions(y)
+        names = tuple(map(str, self.classes_))
+        trainer = Trainer(
+            config, Dataset("samples", X, labels, X[:0], labels[:0], 1.0, 0.0, names, X.shape[1:])
+        )
+        network, optimizer, backend = trainer.network, trainer.optimizer, trainer.backend
+        if resume:
+            start, losses = self.n_iter_, self.loss_curve_
+            for name, parameter in network.named_parameters().items():
+                parameter[...] = backend.to_device(self.parameters_[name])
+            for name, moment in optimizer.moments.items():
+                moment[...] = backend.to_device(self._moments[name])
+            optimizer.steps = self._steps
+        else:
+            start, losses = 0, []
+            _shrink_latent(trainer)
+        self.n_iter_: int = start + epochs
+        trained = [trainer.run_epoch(epoch) for epoch in range(start, self.n_iter_)]
+        self.loss_curve_: list[float] = [*losses, *trained]
+
+        # Plain arrays on the host, which pickle; the trainer with its buffers is let go.
+        parameters, moments = network.named_parameters().items(), optimizer.moments.items()
+        self.parameters_: dict[str, Array] = {n: backend.to_host(array) for n, array in parameters}
+        self._moments: dict[str, Array] = {n: backend.to_host(array) for n, array in moments}
+        self._steps: int = int(optimizer.steps)
+        self._config = config
+
+        latent, _ = latent_and_logits(self._network(), X)
+        self.sample_codes_ = _signs(latent > 0)
+        codes = self.codes_.copy() if resume else np.zeros((len(names), latent.shape[1]), np.int8)
+        codes[np.unique(labels)] = _signs(class_codes(latent, labels))
+        self.codes_: Array = codes
+
+    def _positions(self, y: Array) -> Array:
+        """Return the position in `classes_` of every label, (N,) int64."""
+        labels, index = np.unique(y, return_inverse=True)
+        # As Python's objects: NumPy would compare 1 and "1" as text, and find them equal.
+        positions = {label: position for position, label in enumerate(self.classes_.tolist())}
+        unknown = [label for label in labels.tolist() if label not in positions]
+        if unknown:
+            raise ValueError(
+                f"y holds the label {unknown[0]!r}, which is not among the classes "
+                f"{self.classes_.tolist()}"
+            )
+        return np.array([positions[label] for label in labels.tolist()])[index]
+
+    def _latent_and_logits(self, X: Any) -> tuple[Array, Array]:
+        check_is_fitted(self)
+        return latent_and_logits(self._network(), self._check_data(self._config, X, reset=False))
+
+    def _network(self) -> Network:
+        """Return the trained network for prediction.
+
+        In float64, so that the output of a sample does not depend on the others: BLAS adds in an
+        order that changes with the number of rows, which shows in the last digits of float32.
+        """
+        config = self._config
+        network = Network(
+            self.n_features_in_,
+            len(self.classes_),
+            architecture=config.architecture,
+            hidden=config.hidden,
+            latent_dim=config.latent_dim,
+            activation=config.activation,
+            dtype=np.float64,
+        )
+        for name, parameter in network.named_parameters().items():
+            parameter[...] = self.parameters_[name]
+        return network
+
+
+def _shrink_latent(trainer: Trainer) -> None:
+    """Scale the latent layer of an untrained network to a mean z² of 1, if its penalty is huge.
+
+    Features that nobody scaled can make it exp(100), from where no optimiser comes back.
+    """
+    if not trainer.penalty:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):  # what is left of it, training reports
+        z, _ = latent_and_logits(trainer.network, trainer.x_train)
+        z = trainer.backend.to_host(z).astype(np.float64)
+        penalty, _ = trainer.penalty(z, 1.0)
+        size = float(np.sqrt(np.mean(z**2)))
+    if penalty > _LARGEST_PENALTY:
+        latent = trainer.network.latent_layers[0]
+        for name in latent.parameter_names:
+            parameter = getattr(latent, name)
+            parameter /= size
+
+
+def _signs(positive: Array) -> Array:
+    """Return +1 for True and -1 for False, as int8."""
+    return np.where(positive, 1, -1).astype(np.int8)

@@ -1,0 +1,356 @@
+import dataclasses
+import inspect
+import pickle
+import tracemalloc
+
+import joblib
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from data_utils import Dataset
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import DivergenceError
+from lpc_scratch.estimator import LPCClassifier
+from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.training import train
+
+NOT_OF_AN_ESTIMATOR = {
+    *("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims"),
+    *("seeds", "gammas", "evaluate_every", "checkpoint_every"),
+}
+SMALL = {
+    "hidden": (24, 20),
+    "latent_dim": 6,
+    "gamma": 1,
+    "learning_rate": 5e-3,
+    "batch_size": 100,
+    "epochs": 12,
+}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return ((X - 8) / 8).astype(np.float32)[:600], y[:600]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return LPCClassifier(**SMALL).fit(*digits)
+
+
+def as_dataset(X, y):
+    names = tuple(map(str, np.unique(y)))
+    return Dataset("mine", X, y, X[:50], y[:50], 1.0, 0.0, names, X.shape[1:])
+
+
+def assert_same_bits(found, expected):
+    assert found.keys() == expected.keys()
+    for name in found:
+        assert found[name].dtype == expected[name].dtype
+        assert np.array_equal(found[name], expected[name]), name
+
+
+def assert_same_state(found, expected):
+    assert_same_bits(found.parameters_, expected.parameters_)
+    assert_same_bits(found._moments, expected._moments)
+    assert found._steps == expected._steps
+    assert found.n_iter_ == expected.n_iter_
+    assert found.loss_curve_ == expected.loss_curve_
+    for name in ("classes_", "codes_", "sample_codes_"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+
+
+def copied(estimator):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+@pytest.fixture
+def array_api(monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")  # without it, scikit-learn skips a check
+
+
+@pytest.mark.usefixtures("array_api")
+@parametrize_with_checks([LPCClassifier()])
+def test_estimator_passes_the_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_arguments_are_the_settings_of_a_run_with_their_defaults():
+    settings = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
+    expected = {name: it for name, it in settings.items() if name not in NOT_OF_AN_ESTIMATOR}
+    expected["seed"] = TrainConfig().seeds[0]
+    arguments = inspect.signature(LPCClassifier).parameters
+    assert {name: argument.default for name, argument in arguments.items()} == expected
+    assert LPCClassifier().get_params() == expected
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"architecture": "none", "dropout": 0.2, "seed": 3},
+        {"architecture": "nonlinear", "optimizer": "sgd", "dtype": "float64"},
+        {"optimizer": "adamw", "weight_decay": 0.1, "loss": "double-softmax", "gamma": 0.1},
+    ],
+    ids=str,
+)
+def test_fit_trains_as_the_training_loop_does_to_the_bit(digits, settings):
+    settings = SMALL | settings
+    X, y = digits[0].astype(settings.get("dtype", "float32")), digits[1]
+    estimator = LPCClassifier(**settings).fit(X, y)
+    settings["seeds"] = settings.pop("seed", 0)
+    history = train(TrainConfig(**settings), as_dataset(X, y))
+    assert_same_bits(estimator.parameters_, history.network.named_parameters())
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 12
+
+
+def test_outputs_are_those_of_the_trained_network(digits, fitted):
+    network = train(TrainConfig(**SMALL), as_dataset(*digits)).network
+    latent, logits = latent_and_logits(network, digits[0])
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    assert fitted.transform(digits[0]) == pytest.approx(latent, abs=1e-5)
+    assert fitted.decision_function(digits[0]) == pytest.approx(logits, abs=1e-4)
+    assert fitted.predict_proba(digits[0]) == pytest.approx(shares, abs=1e-5)
+    assert np.mean(fitted.predict(digits[0]) == logits.argmax(axis=1)) > 0.99
+    assert fitted.score(*digits) > 0.7
+
+
+def test_output_of_a_sample_does_not_depend_on_the_others(digits, fitted):
+    together = fitted.transform(digits[0])
+    assert together.dtype == np.float64
+    order = np.random.default_rng(0).permutation(600)[:77]
+    assert fitted.transform(digits[0][order]) == pytest.approx(together[order], abs=1e-12)
+
+
+def test_same_seed_gives_the_same_bits_and_another_seed_others(digits, fitted):
+    again = LPCClassifier(**SMALL).fit(*digits)
+    assert_same_state(again, fitted)
+    other = LPCClassifier(**SMALL, seed=1).fit(*digits)
+    assert not np.array_equal(other.parameters_["latent.W"], fitted.parameters_["latent.W"])
+
+
+def test_codes_are_the_signs_of_latent_points_and_of_their_class_means(iris):
+    estimator = LPCClassifier(latent_dim=5, learning_rate=5e-3).fit(*iris)
+    latent = estimator.transform(iris[0])
+    means = np.stack([latent[iris[1] == label].mean(axis=0) for label in range(3)])
+    assert estimator.codes_.dtype == estimator.sample_codes_.dtype == np.int8
+    assert np.array_equal(estimator.codes_, np.where(means > 0, 1, -1))
+    assert np.array_equal(estimator.sample_codes_, np.where(latent > 0, 1, -1))
+    assert len(np.unique(estimator.codes_, axis=0)) == 3  # the classes have collapsed to codes
+    assert np.mean((estimator.sample_codes_ == estimator.codes_[iris[1]]).all(axis=1)) > 0.9
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.2},
+        {"optimizer": "sgd", "learning_rate_schedule": "cosine", "epochs": 4},
+        {"gamma_schedule": "geometric", "gamma_every": 1, "warmup_epochs": 2},
+    ],
+    ids=str,
+)
+def test_partial_fit_epoch_by_epoch_is_fit_to_the_bit(digits, settings):
+    settings = SMALL | {"epochs": 4} | settings
+    whole = LPCClassifier(**settings).fit(*digits)
+    parts = LPCClassifier(**settings).partial_fit(*digits, classes=range(10))
+    for _ in range(3):
+        parts = copied(parts).partial_fit(*digits)
+    assert parts.n_iter_ == 4
+    assert_same_state(parts, whole)
+
+
+def test_codes_of_classes_that_partial_fit_has_not_seen_are_zero(iris):
+    X, y = iris
+    estimator = LPCClassifier(**SMALL).partial_fit(X[:100], y[:100], classes=[2, 1, 0])
+    assert estimator.codes_.shape == (3, 6)
+    assert np.array_equal(np.abs(estimator.codes_[:, 0]), [1, 1, 0])
+    seen = estimator.codes_
+    estimator.partial_fit(X[100:], y[100:])
+    assert np.array_equal(estimator.codes_[:2], seen[:2])
+    assert set(np.unique(estimator.codes_[2])) <= {-1, 1}
+    assert len(estimator.sample_codes_) == 50
+    assert estimator.predict_proba(X).shape == (150, 3)
+
+
+def test_partial_fit_goes_on_after_fit(digits, fitted):
+    longer = LPCClassifier(**SMALL | {"epochs": 13}).fit(*digits)
+    parts = copied(fitted).partial_fit(*digits)
+    assert_same_state(parts, longer)
+
+
+@pytest.mark.parametrize("labels", [("a", "bc", "d"), (-7, 0, 10**12), (1.0, 2.0, 5.0)], ids=str)
+def test_labels_of_any_type_come_back(iris, labels):
+    y = np.array(labels)[iris[1]]
+    estimator = LPCClassifier(**SMALL | {"epochs": 60}).fit(iris[0], y)
+    assert estimator.classes_.tolist() == list(labels)
+    assert estimator.predict(iris[0]).dtype == y.dtype
+    assert estimator.score(iris[0], y) > 0.85
+
+
+def test_of_two_classes_the_decision_is_the_second_against_the_first(iris):
+    X, y = iris[0], iris[1] == 0
+    estimator = LPCClassifier(**SMALL | {"epochs": 60}).fit(X, y)
+    decision = estimator.decision_function(X)
+    assert decision.shape == (150,)
+    assert np.array_equal(decision > 0, estimator.predict(X))
+    assert estimator.predict_proba(X)[:, 1] == pytest.approx(1 / (1 + np.exp(-decision)))
+    assert estimator.score(X, y) == 1
+
+
+def test_estimator_works_in_pipelines_and_searches():
+    X, y = load_wine(return_X_y=True)  # features from 0.1 to 1700
+    pipeline = make_pipeline(StandardScaler(), LPCClassifier(hidden=(32,), learning_rate=5e-3))
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.9
+    grid = {"lpcclassifier__gamma": [1, 1e6], "lpcclassifier__latent_dim": np.array([4])}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    assert search.best_params_ == {"lpcclassifier__gamma": 1, "lpcclassifier__latent_dim": 4}
+    assert search.best_estimator_.transform(X).shape == (178, 4)
+
+
+def test_data_frames_give_names_and_take_them(iris):
+    pandas = pytest.importorskip("pandas", reason="data frames need pandas")
+    X = pandas.DataFrame(iris[0], columns=list("abcd"), index=range(1000, 1150))
+    y = pandas.Series(iris[1], index=X.index).map({0: "x", 1: "y", 2: "z"})
+    estimator = LPCClassifier(**SMALL).set_output(transform="pandas").fit(X, y)
+    assert estimator.feature_names_in_.tolist() == list("abcd")
+    latent = estimator.transform(X)
+    assert latent.columns.tolist() == [f"lpcclassifier{d}" for d in range(6)]
+    assert latent.index.equals(X.index)
+    assert set(estimator.predict(X)) <= {"x", "y", "z"}
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        estimator.predict(X[list("bacd")])
+
+
+def test_estimator_survives_joblib_with_all_its_state(digits, fitted, tmp_path):
+    joblib.dump(fitted, tmp_path / "estimator.joblib")
+    for mode in (None, "r"):
+        loaded = joblib.load(tmp_path / "estimator.joblib", mmap_mode=mode)
+        assert np.array_equal(loaded.transform(digits[0]), fitted.transform(digits[0]))
+        assert_same_state(loaded.partial_fit(*digits), copied(fitted).partial_fit(*digits))
+
+
+def test_training_leaves_only_the_network_and_its_moments_in_memory(rng):
+    X, y = rng.normal(size=(3000, 500)).astype(np.float32), rng.integers(0, 2, 3000)
+    estimator = LPCClassifier(hidden=(40,), epochs=1, batch_size=1000)
+    estimator.fit(X[:10], y[:10])
+    tracemalloc.start()
+    try:
+        estimator.fit(X, y)
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    parameters = sum(array.nbytes for array in estimator.parameters_.values())
+    assert kept < 3 * parameters + estimator.sample_codes_.nbytes + 200_000
+    assert kept < 0.05 * peak
+
+
+@pytest.mark.parametrize("before", ["fitted", "unfitted"])
+def test_estimator_keeps_what_it_had_if_training_diverges(digits, iris, fitted, before):
+    estimator = copied(fitted) if before == "fitted" else LPCClassifier()
+    estimator.set_params(learning_rate=1e6, epochs=5)
+    kept = vars(copied(estimator))
+    with pytest.raises(DivergenceError, match="training diverged"):
+        estimator.fit(*iris)
+    np.testing.assert_equal(vars(estimator), kept)
+    with pytest.raises(DivergenceError, match="training diverged"):
+        estimator.partial_fit(*digits, classes=range(10))
+    np.testing.assert_equal(vars(estimator), kept)
+
+
+def test_features_that_nobody_scaled_do_not_overflow(rng):
+    X, y = rng.normal(100, 1, size=(100, 2)).astype(np.float32), rng.integers(0, 2, 100)
+    with pytest.raises(DivergenceError):
+        train(TrainConfig(epochs=1), as_dataset(X, y))
+    estimator = LPCClassifier(epochs=20).fit(X, y)
+    assert max(estimator.loss_curve_) < 100
+    with pytest.raises(DivergenceError):
+        LPCClassifier().fit(X * 1e36, y)
+
+
+def test_estimator_trains_on_a_gpu_and_predicts_on_the_host(cupy_stand_in, digits, fitted):
+    estimator = LPCClassifier(**SMALL, device="gpu").fit(*digits).partial_fit(*digits)
+    assert all(type(array) is np.ndarray for array in estimator.parameters_.values())
+    expected = copied(fitted).partial_fit(*digits)
+    assert estimator.transform(digits[0]) == pytest.approx(expected.transform(digits[0]), abs=1e-3)
+    large = LPCClassifier(**SMALL, device="gpu").fit(digits[0] * 1000, digits[1])
+    assert np.isfinite(large.loss_curve_).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gamma": -1}, "gamma must be at least 0, not -1"),
+        ({"penalty": "exponential"}, "unknown penalty 'exponential': choose one of exp"),
+        ({"seed": None}, "seeds must be a whole number, not None"),
+        ({"hidden": (), "architecture": "none"}, "architecture none needs at least one hidden"),
+    ],
+    ids=str,
+)
+def test_settings_are_checked_when_training_begins(iris, settings, message):
+    estimator = LPCClassifier(**settings)
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(*iris)
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(*iris, classes=[0, 1, 2])
+    with pytest.raises(NotFittedError):
+        estimator.predict(iris[0])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda X, y: (csr_array(X), y), TypeError, "Sparse data was passed.*dense"),
+        (lambda X, y: (np.where(X > 1, np.nan, X), y), ValueError, "Input X contains NaN"),
+        (lambda X, y: (X * 1e39, y), ValueError, r"too large for dtype\('float32'\)"),
+        (lambda X, y: (X, 0 * y), ValueError, "there is only one class, 0: a classifier needs"),
+        (lambda X, y: (X, y[1:]), ValueError, "inconsistent numbers of samples"),
+    ],
+    ids=["sparse", "nan", "beyond-float32", "one-class", "lengths"],
+)
+def test_data_that_cannot_be_used_is_refused(iris, spoil, error, message):
+    with pytest.raises(error, match=message):
+        LPCClassifier().fit(*spoil(*iris))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"y": [7, 0, 1]}, "y holds the label 7, which is not among the classes"),
+        ({"y": ["0", "1", "2"]}, "y holds the label '0', which is not among the classes"),
+        ({"classes": [0, 1]}, r"classes are \[0, 1\], but were \[0, 1, 2\] before"),
+    ],
+    ids=str,
+)
+def test_partial_fit_refuses_labels_and_classes_that_do_not_fit(iris, call, message):
+    estimator = LPCClassifier(**SMALL)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        estimator.partial_fit(*iris)
+    estimator.partial_fit(*iris, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(iris[0][:3], **{"y": [0, 1, 2]} | call)
+    assert estimator.n_iter_ == 1
+
+
+def test_partial_fit_takes_new_rates_but_no_other_network(digits, fitted):
+    estimator = copied(fitted).set_params(learning_rate=1e-9)
+    latent = estimator.partial_fit(*digits).transform(digits[0])
+    assert latent == pytest.approx(fitted.transform(digits[0]), abs=1e-4)
+    estimator.set_params(hidden=[24, 30])
+    with pytest.raises(ValueError, match=r"cannot go on with hidden \(24, 30\) in place of \(24"):
+        estimator.partial_fit(*digits)
+    assert np.array_equal(estimator.transform(digits[0]), latent)
