@@ -1,9 +1,24 @@
 """Latent point collapse from scratch: hand-written backpropagation in NumPy and CuPy."""
 
 import os
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 # Threads of OpenBLAS that wait for work spin for 2^26 cycles by default, on the cores that the rest
 # of a step needs. Read when NumPy is first imported; no result depends on it.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+
+__all__ = ["__version__", "load_run"]
+
+if TYPE_CHECKING:
+    from lpc_scratch.loading import load_run
+else:
+
+    def __getattr__(name):
+        """Import `load_run` when it is asked for: with it come NumPy and the whole package."""
+        if name == "load_run":
+            from lpc_scratch.loading import load_run
+
+            return load_run
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

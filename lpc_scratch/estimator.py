@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,13 +18,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from data_utils import Dataset
-from lpc_scratch.backend import Array
+from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.metrics.binarity import class_codes
 from lpc_scratch.nn.network import Network
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.trainer import Trainer, make_network
 
 # What partial_fit goes on from is of no use under another value of these.
 _KEPT = ("architecture", "hidden", "latent_dim", "activation", "optimizer", "dtype")
@@ -332,15 +333,11 @@ weight_decay
         In float64, so that the output of a sample does not depend on the others: BLAS adds in an
         order that changes with the number of rows, which shows in the last digits of float32.
         """
-        config = self._config
-        network = Network(
+        network = make_network(
+            replace(self._config, dtype="float64"),
             self.n_features_in_,
             len(self.classes_),
-            architecture=config.architecture,
-            hidden=config.hidden,
-            latent_dim=config.latent_dim,
-            activation=config.activation,
-            dtype=np.float64,
+            get_backend("cpu"),
         )
         for name, parameter in network.named_parameters().items():
             parameter[...] = self.parameters_[name]

@@ -3,7 +3,8 @@
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.network import Network
 
-_CHUNK = 2048  # rows at once
+CHUNK = 2048
+"""Rows that are evaluated at once."""
 
 
 def latent_and_logits(
@@ -27,8 +28,8 @@ def latent_and_logits(
     """
     xp = network.backend.xp
     latents, logits = [], []
-    for start in range(0, len(x), _CHUNK):
-        batch = xp.multiply(x[start : start + _CHUNK], scale, dtype=network.dtype)
+    for start in range(0, len(x), CHUNK):
+        batch = xp.multiply(x[start : start + CHUNK], scale, dtype=network.dtype)
         batch += shift
         latents.append(network.embed(batch))
         logits.append(network.classifier.predict(latents[-1]))

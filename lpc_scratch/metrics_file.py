@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-from lpc_scratch.errors import RunFolderError
+from lpc_scratch.errors import RunFolderError, one_line
 from lpc_scratch.history import COLUMNS, Row
 
 
@@ -25,8 +25,8 @@ def read_metrics(path: Path) -> list[Row]:
             {name: int(row[name]) if name in whole else float(row[name]) for name in COLUMNS}
             for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
         ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path} is missing or damaged ({error})") from error
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
+        raise RunFolderError(f"{path} is missing or damaged ({one_line(error)})") from error
 
 
 def format_metrics(rows: list[Row], header: bool = True) -> str:

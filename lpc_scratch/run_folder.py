@@ -3,10 +3,8 @@
 import json
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-from data_utils import Dataset
-from lpc_scratch.backend import Array
+from lpc_scratch.array_export import EXPORTS
 from lpc_scratch.checkpoint import (
     check_settings,
     load_snapshots,
@@ -15,6 +13,7 @@ from lpc_scratch.checkpoint import (
     save_state,
 )
 from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.dataset_file import describe_dataset, read_dataset_description
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.history import History, Row
@@ -180,10 +179,7 @@ class RunFolder:
         RunFolderError
             If a file of the run is missing or damaged, or the figures cannot be written.
         """
-        try:
-            class_names = json.loads(self._dataset.read_text(encoding="utf-8"))["class_names"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunFolderError(f"{self._dataset} is missing or damaged ({error})") from error
+        class_names = read_dataset_description(self._dataset).class_names
         rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
         with writing(self.path, " to draw its figures"):
             return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
@@ -198,7 +194,8 @@ class RunFolder:
         """Make the folder and remove an old run's files, first those that it is resumed from."""
         self.path.mkdir(parents=True, exist_ok=True)
         plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
-        for file in (self._state, self._config, *self._files, *plots):
+        exports = (self.path / name for name in EXPORTS.values())
+        for file in (self._state, self._config, *self._files, *plots, *exports):
             file.unlink(missing_ok=True)
         self._remove_partial_files()
 
@@ -211,22 +208,5 @@ class RunFolder:
         write_atomically(self._config, dump_config(trainer.config).encode())
         environment = json.dumps(describe_environment(trainer.backend), indent=2)
         write_atomically(self._environment, environment.encode())
-        dataset = json.dumps(_describe_dataset(trainer.dataset), indent=2)
+        dataset = json.dumps(describe_dataset(trainer.dataset), indent=2)
         write_atomically(self._dataset, dataset.encode())
-
-
-def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
-    """Return what a saved network needs to be shown new data, ready for JSON."""
-
-    def plain(array: Array | None) -> list[float] | None:
-        return None if array is None else array.tolist()
-
-    return {
-        "name": dataset.name,
-        "class_names": dataset.class_names,
-        "image_shape": dataset.image_shape,
-        "scale": dataset.scale,
-        "shift": dataset.shift,
-        "feature_mean": plain(dataset.feature_mean),
-        "feature_deviation": plain(dataset.feature_deviation),
-    }

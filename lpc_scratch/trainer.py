@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data_utils import Dataset
-from lpc_scratch.backend import Array, compiled_ops, get_backend
+from lpc_scratch.backend import Array, Backend, compiled_ops, get_backend
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
@@ -66,19 +66,7 @@ class Trainer:
         self.keep_going = keep_going
         self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
-        self.network = Network(
-            dataset.num_features,
-            dataset.num_classes,
-            architecture=config.architecture,
-            hidden=config.hidden,
-            latent_dim=config.latent_dim,
-            activation=config.activation,
-            dropout=config.dropout,
-            initialization=config.initialization,
-            seeds=config.seeds if len(config.seeds) > 1 else config.seeds[0],
-            dtype=config.dtype,
-            backend=self.backend,
-        )
+        self.network = make_network(config, dataset.num_features, dataset.num_classes, self.backend)
         self.optimizer = _make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
         self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
@@ -256,6 +244,23 @@ class Trainer:
         """Return the multiplications in the largest matrix product of a member's step."""
         weights = self.network.named_parameters().values()
         return self.batch_size * max(W.shape[-2] * W.shape[-1] for W in weights)
+
+
+def make_network(config: TrainConfig, features: int, classes: int, backend: Backend) -> Network:
+    """Return the untrained network of a configuration, or the stack of them."""
+    return Network(
+        features,
+        classes,
+        architecture=config.architecture,
+        hidden=config.hidden,
+        latent_dim=config.latent_dim,
+        activation=config.activation,
+        dropout=config.dropout,
+        initialization=config.initialization,
+        seeds=config.seeds if len(config.seeds) > 1 else config.seeds[0],
+        dtype=config.dtype,
+        backend=backend,
+    )
 
 
 def _make_optimizer(config: TrainConfig, network: Network) -> SGD | Adam:

@@ -227,7 +227,7 @@ def test_figures_are_drawn_from_the_folder_alone(path):
     run(path, dataclasses.replace(SMALL, epochs=2))
     assert sorted(RunFolder(path).draw()) == sorted((path / "plots").iterdir())
     (path / "dataset.json").write_text("[]")
-    with pytest.raises(RunFolderError, match=r"dataset\.json is missing or damaged"):
+    with pytest.raises(RunFolderError, match=r"dataset\.json is damaged: it must hold"):
         RunFolder(path).draw()
 
 

@@ -141,7 +141,7 @@ def test_no_epochs_give_the_untrained_network(schedule):
 def test_outputs_do_not_depend_on_the_chunks_they_are_computed_in(history, monkeypatch):
     dataset = load_configured_dataset(SMALL)
     whole = latent_and_logits(history.network, dataset.x_train)
-    monkeypatch.setattr("lpc_scratch.inference._CHUNK", 300)
+    monkeypatch.setattr("lpc_scratch.inference.CHUNK", 300)
     for full, parts in zip(whole, latent_and_logits(history.network, dataset.x_train), strict=True):
         assert parts.shape == full.shape
         assert np.allclose(full, parts, rtol=1e-5, atol=1e-6)

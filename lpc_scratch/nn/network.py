@@ -15,9 +15,11 @@ from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lpc_scratch.backend import Array, Backend, get_backend
 from lpc_scratch.nn.initializers import INITIALIZERS, initialize
+from lpc_scratch.nn.inputs import as_inputs
 from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Layer, Linear, ReLU
 from lpc_scratch.seeding import generator
 
@@ -60,8 +62,8 @@ class Network:
         z of the last `forward`.
     stack : tuple of int
         Leading axes: () for one network, (E,) for a stack.
-    latent_dim : int
-        D; the last hidden width for the architecture `none`.
+    features, latent_dim : int
+        I and D, which is the last hidden width for the architecture `none`.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Network:
         self.backend = backend or get_backend("cpu")
         self.dtype = np.dtype(dtype)
         self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
+        self.features = features
 
         def linear(fan_in: int, fan_out: int) -> Linear:
             return Linear(fan_in, fan_out, self.stack, self.dtype, self.backend)
@@ -164,15 +167,13 @@ class Network:
             return None
         return first.backward(dx)
 
-    def embed(self, x: Array) -> Array:
+    def embed(self, x: ArrayLike) -> Array:
         """Return the latent activations (..., N, D) of x, without dropout; keep nothing."""
-        for layer in (*self.hidden_layers, *self.latent_layers):
-            x = layer.predict(x)
-        return x
+        return self._evaluate(x, self.layers[:-1])
 
-    def predict(self, x: Array) -> Array:
-        """Return the logits (..., N, K) of x (N, I) or (..., N, I); keep nothing."""
-        return self.classifier.predict(self.embed(x))
+    def predict(self, x: ArrayLike) -> Array:
+        """Return the logits (..., N, K) of x, anything that `nn.inputs.as_inputs` takes."""
+        return self._evaluate(x, self.layers)
 
     def start_epoch(self, epoch: int) -> None:
         """Give every dropout layer the generators of that epoch."""
@@ -215,6 +216,13 @@ class Network:
             for prefix, layer in self._parametrized_layers().items()
             for name in layer.parameter_names
         }
+
+    def _evaluate(self, x: ArrayLike, layers: Sequence[Layer]) -> Array:
+        inputs = as_inputs(x, self.features, self.stack, self.dtype, self.backend)
+        y = inputs if inputs.ndim > 1 else inputs[None]
+        for layer in layers:
+            y = layer.predict(y)
+        return y if inputs.ndim > 1 else y[..., 0, :]
 
     def _parametrized_layers(self) -> dict[str, Layer]:
         hidden = [layer for layer in self.hidden_layers if layer.parameter_names]

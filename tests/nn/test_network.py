@@ -123,6 +123,88 @@ def test_predict_equals_forward_and_leaves_training_undisturbed(rng, architectur
     assert np.array_equal(network.gradients, expected)
 
 
+@pytest.mark.parametrize("seeds", [0, [0, 1]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x: x.tolist(),
+        lambda x: x.astype(np.uint8),
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(">f4"),
+        lambda x: np.asfortranarray(x),
+    ],
+)
+def test_predict_takes_anything_like_an_array(rng, seeds, form):
+    network = make(seeds=seeds, dtype=np.float32)
+    x = rng.integers(256, size=(7, 6)).astype(np.float32)
+    for evaluate in (network.predict, network.embed):
+        assert evaluate(form(x)).dtype == np.float32
+        assert evaluate(form(x)) == pytest.approx(evaluate(x), rel=1e-5)
+
+
+@pytest.mark.parametrize("seeds", [0, [0, 1]])
+def test_single_input_is_predicted_as_in_a_batch_of_one(rng, seeds):
+    network, x = make(seeds=seeds), rng.normal(size=6)
+    assert network.predict(x).shape == (*network.stack, 5)
+    assert np.array_equal(network.predict(x), network.predict(x[None])[..., 0, :])
+    assert np.array_equal(network.embed(x), network.embed(x[None])[..., 0, :])
+
+
+def test_every_member_of_a_stack_may_be_shown_its_own_inputs(rng):
+    network, x = make(seeds=[0, 1]), rng.normal(size=(2, 7, 6))
+    expected = np.stack([network.predict(x[0])[0], network.predict(x[1])[1]])
+    assert np.array_equal(network.predict(x), expected)
+
+
+@pytest.mark.parametrize("stand_in", ["cupy_stand_in", "cuda_stand_in"])
+@pytest.mark.parametrize("seeds", [0, [0, 1]])
+def test_network_on_a_device_takes_arrays_of_the_host_and_of_the_device(
+    request, rng, stand_in, seeds
+):
+    backend = request.getfixturevalue(stand_in)
+    x = rng.integers(256, size=(7, 6))
+    expected = make(seeds=seeds, dtype=np.float32).predict(x)
+    network = make(seeds=seeds, dtype=np.float32, backend=backend)
+    for given in (x, x.tolist(), x.astype(np.float32), backend.to_device(x)):
+        logits = network.predict(given)
+        assert type(logits) is backend.xp.ndarray
+        assert backend.to_host(logits) == pytest.approx(expected, rel=1e-4)
+    assert backend.to_host(network.predict(x[0])) == pytest.approx(expected[..., 0, :], rel=1e-4)
+
+
+def test_inputs_of_the_right_kind_are_not_copied(rng):
+    network, x = make(dtype=np.float32), rng.normal(size=(7, 6)).astype(np.float32)
+    seen = []
+    network.layers[0].predict = lambda x: seen.append(x) or np.zeros((7, 9), np.float32)
+    network.predict(x)
+    assert seen[0] is x
+
+
+@pytest.mark.parametrize("seeds", [0, [0, 1]])
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((7, 5)), r"must have shape \(N, 6\), and have \(7, 5\)"),
+        (np.zeros(7), r"must have shape \(N, 6\), and have \(7,\)"),
+        (3.0, r"must have shape \(N, 6\), and have \(\)"),
+        (np.zeros((7, 6), complex), "must be real numbers, and are complex128"),
+        ([["1"] * 6], "must be real numbers, and are <U1"),
+        (None, "must be real numbers, and are object"),
+    ],
+)
+def test_inputs_that_cannot_be_are_refused_by_shape_or_dtype(seeds, x, message):
+    for evaluate in (make(seeds=seeds).predict, make(seeds=seeds).embed):
+        with pytest.raises(ValueError, match=message):
+            evaluate(x)
+
+
+def test_inputs_for_another_number_of_members_are_refused():
+    with pytest.raises(
+        ValueError, match=r"inputs of 2 networks must have .* \(2, N, 6\), and have \(3, 7, 6\)"
+    ):
+        make(seeds=[0, 1]).predict(np.zeros((3, 7, 6)))
+
+
 def test_parameters_have_the_names_and_shapes_of_a_checkpoint():
     shapes = {name: p.shape for name, p in make(seeds=[0, 1]).named_parameters().items()}
     assert shapes == {

@@ -1,0 +1,102 @@
+"""`python -m lpc_scratch.export`: a trained network, for other programs."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from lpc_scratch import command_line
+from lpc_scratch.array_export import EXPORTS, write_npz, write_torch
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.loaded_run import Run
+from lpc_scratch.loading import load_run
+from lpc_scratch.tensor_file import writing
+
+_OF_A_RUN = (
+    *("config.yaml", "environment.json", "dataset.json", "metrics.csv"),
+    *("latent.safetensors", "model.safetensors", "checkpoint.safetensors"),
+)
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """Write the trained network of a run for other programs: ONNX runtimes, PyTorch, NumPy.
+
+    onnx is a complete model: it takes inputs as they are in the data set, pixels or your own
+    features, as `input` (N, I), and gives `logits` and `latent`. It needs pip install onnx.
+
+    torch is the state dictionary of a torch.nn.Sequential, for standardised inputs:
+    network.load_state_dict(safetensors.torch.load_file("model-torch.safetensors")), where network
+    is such as nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 16), nn.Linear(16, 10)).
+    The file's metadata lists the layers, and the scale and shift that standardise.
+
+    npz holds the parameters by name, hidden.0.W as (in, out), and what else it takes to compute
+    with them: numpy.load("model.npz").
+    """
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of the run."""
+    to: Literal["onnx", "torch", "npz"]
+    """The form to write."""
+    member: int = 0
+    """Which network, where the run has several: its position among the seeds, from 0."""
+    output: Path | None = None
+    """File to write, replaced if it exists; by default model.onnx, model-torch.safetensors or
+    model.npz in the folder of the run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; see `command_line.run`."""
+    return command_line.run(_export, arguments)
+
+
+def _export(arguments: Sequence[str]) -> None:
+    command = tyro.cli(ExportCommand, prog="python -m lpc_scratch.export", args=list(arguments))
+    run = load_run(command.run)
+    path = command.output or run.folder / EXPORTS[command.to]
+    _check(command, run, path)
+    write, takes = _writer(command.to, run)
+    with writing(path.parent):
+        write(path, run, command.member)
+    print(f"{path}: the network{_which(run, command.member)}, whose input is {takes}")
+
+
+def _writer(to: str, run: Run) -> tuple[Callable[[Path, Run, int], None], str]:
+    """Return what writes a form, and its input in words."""
+    shape = f"(N, {run.network.features})"
+    if to != "onnx":
+        writers = {"torch": write_torch, "npz": write_npz}
+        return writers[to], f"{run.network.dtype} {shape}, standardised"
+    try:
+        from lpc_scratch.onnx_export import INPUT, input_dtype, write_onnx
+    except ImportError as error:
+        raise ConfigError(
+            f"--to onnx needs onnx, which cannot be imported here ({error}): pip install onnx, or "
+            "choose torch or npz"
+        ) from error
+    return write_onnx, f"`{INPUT}`, {input_dtype(run)} {shape}, as stored in the data set"
+
+
+def _check(command: ExportCommand, run: Run, path: Path) -> None:
+    count = len(run.config.seeds)
+    if not 0 <= command.member < count:
+        choice = f"from 0 to {count - 1}" if count > 1 else "0, as the run has one network"
+        raise ConfigError(f"member must be {choice}, not {command.member}")
+    if path.is_dir():
+        raise ConfigError(f"output {path} is a folder: name a file")
+    if path.name in _OF_A_RUN and (path.parent / "config.yaml").exists():
+        raise ConfigError(f"output {path} is a file of the run itself: name another")
+
+
+def _which(run: Run, member: int) -> str:
+    if len(run.config.seeds) == 1:
+        return ""
+    seed, gamma = run.config.seeds[member], run.config.initial_gammas[member]
+    return f" of seed {seed}, gamma {gamma:g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
