@@ -1,6 +1,5 @@
 """The errors that a person can mend: each message is one sentence that says how."""
 
-
 _LONGEST = 400  # characters; some libraries quote the whole file that they cannot read
 
 
@@ -33,6 +32,10 @@ class DeviceError(LPCError, RuntimeError):
 
 class RunFolderError(LPCError, RuntimeError):
     """A run folder that cannot be written, resumed or read."""
+
+
+class MemoryLimitError(LPCError, MemoryError):
+    """A configuration that needs more memory than there is."""
 
 
 class DivergenceError(LPCError, FloatingPointError):

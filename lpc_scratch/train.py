@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from lpc_scratch import command_line
 from lpc_scratch.config import TrainConfig, dump_config
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.memory import check_memory
 from lpc_scratch.progress import make_progress, summary
 from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.tensorboard_log import TensorBoardLog
+from lpc_scratch.training import Recorder, load_configured_dataset, train
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class TrainCommand(TrainConfig):
     """Continue the run in the folder of --output, with its settings; --epochs may be raised."""
     overwrite: bool = False
     """Replace the run in the folder of --output."""
+    tensorboard: bool = False
+    """Also write event files for TensorBoard, into the folder tensorboard of the run."""
     quiet: bool = False
     """Print nothing but errors and warnings."""
     print_config: bool = False
@@ -56,18 +61,23 @@ def _train(arguments: Sequence[str]) -> None:
     if command.print_config:
         print(dump_config(config), end="")
         return
+    if command.tensorboard:
+        TensorBoardLog.check()
     if command.output:
         RunFolder(command.output, command.resume, command.overwrite).check(config)
     dataset = load_configured_dataset(config, progress=not command.quiet)
     path = command.output or _new_folder(f"{dataset.name}-{config.architecture}")
     run = RunFolder(path, command.resume, command.overwrite)
-
-    progress = None if command.quiet else make_progress(config.epochs)
-    try:
-        history = train(config, dataset, run, progress)
-    finally:
-        if progress:
-            progress.close()
+    required = check_memory(config, dataset)
+    progress = None
+    with ExitStack() as opened:
+        if not command.quiet:
+            print(f"needs about {required}", flush=True)
+            progress = opened.enter_context(closing(make_progress(config.epochs)))
+        recorder: Recorder = run
+        if command.tensorboard:
+            recorder = opened.enter_context(closing(TensorBoardLog(run, path)))
+        history = train(config, dataset, recorder, progress)
     run.draw()
     if not command.quiet:
         print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def test_command_writes_a_run_folder_and_says_where(tmp_path):
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("gaussians-binary-")
     assert f"runs/{folder.name}" in shown.stdout
+    assert re.match(r"needs about [\d.]+ MiB of memory\n", shown.stdout)
     assert "test acc" in shown.stdout
     assert {"config.yaml", "environment.json", "metrics.csv", "model.safetensors"} <= set(
         files(folder)
@@ -96,6 +98,16 @@ def test_resume_takes_the_settings_from_the_folder(tmp_path):
     assert rows[-1]["gamma"] == 4
 
 
+def test_tensorboard_gets_its_files_and_is_asked_for_before_any_work(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
+    assert main([*QUICK, "--tensorboard", "--output", "run"]) == 0
+    assert len(list((tmp_path / "run" / "tensorboard").glob("events.*"))) == 1
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)  # makes the import fail
+    assert main([*QUICK, "--tensorboard", "--output", "other"]) == 2
+    assert "--tensorboard needs tensorboardX" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -106,6 +118,7 @@ def test_resume_takes_the_settings_from_the_folder(tmp_path):
         (["--latent-dim", "0"], "latent_dim must be at least 1"),
         (["--resume"], "--resume needs --output"),
         (["--output", ""], "output is empty"),
+        (["--hidden", "1000000", "1000000"], "needs about 40.0 TiB of memory"),
         (["--resume", "--overwrite", "--output", "x"], "exclude each other"),
         (["--config", "missing.yaml"], "missing.yaml cannot be read"),
         (["--config", "typo.yaml"], "unknown key 'gama'"),

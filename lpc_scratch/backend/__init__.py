@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lpc_scratch.backend import numpy_ops
+from lpc_scratch.backend import host_memory, numpy_ops
 from lpc_scratch.backend.array import Array
 from lpc_scratch.errors import DeviceError, one_line
 
@@ -38,6 +38,8 @@ class Backend:
         Host array to device array and back; no copy is made on the CPU.
     synchronize : callable
         Waits until the device has done all its work; does nothing on the CPU.
+    free_memory : callable
+        Returns the bytes of the device's memory that this process may still take.
     description : str
         The device in words.
     graph : callable or None
@@ -50,6 +52,7 @@ class Backend:
     to_device: Callable[[Array], Array]
     to_host: Callable[[Array], Array]
     synchronize: Callable[[], None]
+    free_memory: Callable[[], int]
     description: str
     graph: Callable[[], Any] | None = None
 
@@ -69,7 +72,8 @@ def get_backend(device: str = "cpu") -> Backend:
         If the device is unknown, or is `gpu` and CuPy or a usable GPU is missing.
     """
     if device == "cpu":
-        return Backend("cpu", np, numpy_ops, np.asarray, np.asarray, lambda: None, "CPU, NumPy")
+        calls = (np.asarray, np.asarray, lambda: None, host_memory.free_memory)
+        return Backend("cpu", np, numpy_ops, *calls, "CPU, NumPy")
     if device == "gpu":
         return _gpu_backend()
     raise DeviceError(f"unknown device {device!r}: choose cpu or gpu")
@@ -118,9 +122,10 @@ def _gpu_backend() -> Backend:
             f"({one_line(error)}): check that nvidia-smi lists one, or use the device cpu"
         ) from error
     transfers = (cupy_ops.to_device, cupy_ops.to_host, cupy_ops.synchronize)
+    calls = (*transfers, cupy_ops.free_memory)
     if mode == "eager":
         description += ", eager"
-        return Backend("gpu", cupy_ops.xp, cupy_ops, *transfers, description)
+        return Backend("gpu", cupy_ops.xp, cupy_ops, *calls, description)
     try:
         from lpc_scratch.backend import cublas, cuda_ops, graph
 
@@ -131,4 +136,4 @@ def _gpu_backend() -> Backend:
             "set LPC_GPU=eager to train with CuPy's own, more slowly"
         ) from error
     description += ", CUDA graph" + (", TF32" if cublas.uses_tf32() else "")
-    return Backend("gpu", cupy_ops.xp, cuda_ops, *transfers, description, graph.Graph)
+    return Backend("gpu", cupy_ops.xp, cuda_ops, *calls, description, graph.Graph)

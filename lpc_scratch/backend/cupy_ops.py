@@ -48,6 +48,12 @@ def synchronize() -> None:
     cupy.cuda.get_current_stream().synchronize()
 
 
+def free_memory() -> int:
+    """Return the bytes that the device has free, and those that CuPy keeps and does not use."""
+    free, _ = cupy.cuda.runtime.memGetInfo()
+    return free + cupy.get_default_memory_pool().free_bytes()
+
+
 def affine(x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
     """y = x W + b."""
     y = cupy.matmul(x, W, out=out)

@@ -17,6 +17,7 @@ from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
 from lpc_scratch.experiments.portrait import ARRAYS, portray
 from lpc_scratch.history import COLUMNS, History, Row
 from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.memory import check_memory
 from lpc_scratch.training import load_configured_dataset, train
 
 Status = Literal["finished", "diverged", "failed"]
@@ -92,6 +93,7 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
         with single_blas_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
             dataset = load_data(configs[0])
+            check_memory(stack, dataset)
             history = train(stack, dataset, keep_going=True)
             portraits = _portraits(history, dataset)
         environment = describe_environment(get_backend(stack.device))

@@ -101,10 +101,13 @@ def make_cupy():
         Stream=Stream,
         get_current_stream=Stream,
         runtime=types.SimpleNamespace(
-            getDeviceCount=lambda: 1, getDeviceProperties=lambda _: {"name": b"stand-in"}
+            getDeviceCount=lambda: 1,
+            getDeviceProperties=lambda _: {"name": b"stand-in"},
+            memGetInfo=lambda: (2**33, 2**34),  # free, total
         ),
         using_allocator=lambda _: contextlib.nullcontext(),
     )
+    cupy.get_default_memory_pool = lambda: types.SimpleNamespace(free_bytes=lambda: 2**20)
     cupy.__version__ = "0"
     return cupy
 
