@@ -14,7 +14,7 @@ from data_utils.sources import SOURCES, SourceFile
 NDIMS = (3, 1, 3, 1)  # images, labels, images, labels
 
 
-def load_images(name: str, data_dir: Path | None, progress: bool) -> Dataset:
+def load_images(name: str, data_dir: Path | None, progress: bool, download: bool = True) -> Dataset:
     """Load an image set, wherever its files are, and verify its content.
 
     Parameters
@@ -25,6 +25,8 @@ def load_images(name: str, data_dir: Path | None, progress: bool) -> Dataset:
         An existing folder to look in first.
     progress : bool
         Whether a download shows its progress.
+    download : bool
+        Whether files that are not on this machine are downloaded.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def load_images(name: str, data_dir: Path | None, progress: bool) -> Dataset:
         If the files are not found, or one is damaged or not the known content.
     """
     source = SOURCES[name]
-    paths = find_files(name, data_dir, progress)
+    paths = find_files(name, data_dir, progress, download)
     contents = [read_content(path) for path in paths]
     x_train, y_train, x_test, y_test = (
         parse_idx(content, ndim, path)

@@ -24,6 +24,7 @@ def load_dataset(
     dims: int = 20,
     seed: int = 0,
     progress: bool = True,
+    download: bool = True,
 ) -> Dataset:
     """Load a data set by name, or the user's own arrays by path.
 
@@ -41,6 +42,8 @@ def load_dataset(
         Decides the split of ``digits`` and the samples of ``gaussians``; 0 to 2**32 - 1.
     progress : bool
         Whether a download shows its progress.
+    download : bool
+        Whether files that are not on this machine are downloaded.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def load_dataset(
     if name == "gaussians":
         return make_gaussians(classes, dims, seed)
     if name in SOURCES:
-        return load_images(name, folder, progress)
+        return load_images(name, folder, progress, download)
     if _is_path(name):
         return load_arrays(Path(name).expanduser())
     close = difflib.get_close_matches(name.lower(), DATASETS, n=1)

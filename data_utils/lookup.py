@@ -43,7 +43,9 @@ def existing_folder(path: str | Path, given_by: str) -> Path:
     return folder
 
 
-def find_files(name: str, data_dir: Path | None, progress: bool) -> tuple[Path, ...]:
+def find_files(
+    name: str, data_dir: Path | None, progress: bool, may_download: bool = True
+) -> tuple[Path, ...]:
     """Find the four files of a data set, all in one folder.
 
     Looks in `data_dir`, ``$LPC_DATA_DIR``, the download cache and the well-known places, in this
@@ -57,6 +59,8 @@ def find_files(name: str, data_dir: Path | None, progress: bool) -> tuple[Path, 
         An existing folder to look in first.
     progress : bool
         Whether a download shows its progress.
+    may_download : bool
+        Whether to download what is not found.
 
     Returns
     -------
@@ -79,6 +83,8 @@ def find_files(name: str, data_dir: Path | None, progress: bool) -> tuple[Path, 
                 return files
             if files:
                 searched[f"{folder} (which lacks {', '.join(missing)})"] = None
+    if not may_download:
+        raise DatasetError(f"{name} is not in {', '.join(searched)}")
     try:
         return download(name, cache / name, progress)
     except DatasetError as error:

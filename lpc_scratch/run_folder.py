@@ -1,6 +1,7 @@
 """The folder of a run: configuration, metrics, model, and the state to resume from."""
 
 import json
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -197,6 +198,7 @@ class RunFolder:
         exports = (self.path / name for name in EXPORTS.values())
         for file in (self._state, self._config, *self._files, *plots, *exports):
             file.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
         self._remove_partial_files()
 
     def _remove_partial_files(self) -> None:

@@ -164,10 +164,14 @@ def test_overwriting_leaves_nothing_of_the_old_run(path):
     shorter = dataclasses.replace(SMALL, epochs=2)
     (path / "plots").mkdir()
     (path / "plots" / "overview.png").touch()
+    (path / "model.onnx").touch()
+    (path / "tensorboard").mkdir()
     train(shorter, recorder=RunFolder(path, overwrite=True))
     assert [row["epoch"] for row in read_metrics(path / "metrics.csv")] == [0, 2]
     assert load_config(path / "config.yaml", TrainConfig) == shorter
     assert not list((path / "plots").iterdir())
+    assert not (path / "model.onnx").exists()
+    assert not (path / "tensorboard").exists()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "metrics.csv"])
