@@ -63,7 +63,7 @@ class Run(DatasetDescription):
         Raises
         ------
         ValueError
-            For another shape, or what is no real number.
+            For another shape, or what is no finite real number.
         """
         return self._standardise(self._rows(x))
 
@@ -88,6 +88,9 @@ class Run(DatasetDescription):
         if array.ndim < 2 or array.shape[1:] not in ((features,), self.image_shape):
             shapes = dict.fromkeys((f"(N, {features})", f"(N, {_comma(self.image_shape)})"))
             raise ValueError(f"inputs must be {' or '.join(shapes)}, and are {array.shape}")
+        if not np.isfinite(array).all():
+            row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
+            raise ValueError(f"inputs must be finite numbers, and row {row} holds one that is not")
         return array.reshape(len(array), features)
 
     def _standardise(self, x: Array) -> Array:

@@ -123,6 +123,7 @@ def test_no_inputs_give_no_outputs(whole):
         (np.zeros((2, 3, 64)), r"and are \(2, 3, 64\)"),
         (0, r"and are \(\)"),
         ([["a"] * 64], "must be real numbers, and are <U1"),
+        ([[0] * 64, [float("nan")] * 64], "must be finite numbers, and row 1 holds one"),
         (np.zeros((3, 64), complex), "must be real numbers, and are complex128"),
     ],
 )
