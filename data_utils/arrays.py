@@ -22,7 +22,7 @@ UNREADABLE = (
     EOFError,
     MemoryError,  # a damaged header that asks for an absurd shape
     RuntimeError,  # an encrypted archive
-    ValueError,
+    *(ValueError, TypeError, LookupError, AttributeError),  # a header that is another literal
     tokenize.TokenError,  # a header is a Python literal, which numpy parses as such
     zipfile.BadZipFile,
     zlib.error,

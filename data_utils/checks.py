@@ -123,6 +123,9 @@ def check_names(names: np.ndarray | None, num_classes: int) -> tuple[str, ...]:
             f"class_names has dtype {names.dtype} and shape {names.shape}: "
             f"it must be {num_classes} strings, one for each class"
         )
+    for name in names.tolist():
+        if not name.isprintable():  # a lone surrogate, a line break: no table or figure takes it
+            raise DatasetError(f"class_names holds {name!r}: use printable characters")
     return tuple(names.tolist())
 
 

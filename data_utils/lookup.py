@@ -34,13 +34,27 @@ def existing_folder(path: str | Path, given_by: str) -> Path:
     DatasetError
         If there is no such folder.
     """
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     if not folder.is_dir():
         raise DatasetError(
             f"{given_by} names '{folder}', which is no existing folder: "
             "create it, or name the folder that holds the data"
         )
     return folder
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` or ``~user`` replaced by the home folder.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DatasetError(f"'{path}' begins with a user that is not known here") from error
 
 
 def find_files(

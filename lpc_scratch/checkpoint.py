@@ -15,7 +15,7 @@ from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig, dump_config, parse_config
 from lpc_scratch.errors import RunFolderError, one_line
-from lpc_scratch.history import Snapshots
+from lpc_scratch.history import EDGES, Snapshots
 from lpc_scratch.tensor_file import check_tensors, content_hash, load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
 
@@ -99,19 +99,32 @@ def load_state(path: Path, trainer: Trainer) -> int:
     return epoch
 
 
-def load_snapshots(path: Path, last_epoch: int) -> Snapshots:
+def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> Snapshots:
     """Read the snapshots of the latent layer up to and with an epoch.
+
+    `sizes` are the numbers of networks, classes and latent dimensions that they must be of.
 
     Raises
     ------
     RunFolderError
-        If the file is missing or damaged.
+        If the file is missing, damaged or of other networks.
     """
     tensors, _ = load_tensors(path)
     try:
-        return Snapshots.from_arrays(tensors, last_epoch)
+        snapshots = Snapshots.from_arrays(tensors, last_epoch)
     except ValueError as error:
         raise RunFolderError(f"{path} is damaged ({error})") from error
+    epochs, means = len(tensors["epochs"]), tensors["class_means"]
+    bins = len(EDGES) - 1
+    for name, expected in (("counts", (epochs, sizes[0], bins)), ("class_means", (epochs, *sizes))):
+        found = tensors[name].shape
+        if found != expected:
+            raise RunFolderError(
+                f"{path} does not fit this run: its {name} are {found}, and should be {expected}"
+            )
+    if not np.isfinite(means).all():
+        raise RunFolderError(f"{path} does not fit this run: its class_means are not finite")
+    return snapshots
 
 
 @lru_cache(maxsize=1)  # asked at every checkpoint

@@ -255,7 +255,7 @@ def parse_config(text: str, source: str, cls: type[Config]) -> Config:
     """
     try:
         settings = yaml.load(text, _StrictLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: the 31st of June
+    except _NO_YAML as error:
         raise ConfigError(f"{source} is not YAML: {one_line(error)}") from error
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{source} must hold lines of the form 'gamma: 10'")
@@ -269,6 +269,10 @@ def parse_config(text: str, source: str, cls: type[Config]) -> Config:
         return cls(**settings)
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
+
+
+# What PyYAML raises; all but the first and the last for a text that its tag does not fit.
+_NO_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -306,7 +310,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
         return value
     if get_origin(hint) is tuple:
         item, _ = get_args(hint)
-        values = value if isinstance(value, (list, tuple)) else [value]
+        several = isinstance(value, (list, tuple, range, np.ndarray))
+        values = value if several else [value]
         return tuple(_coerce(name, item, v) for v in values)
     if hint in (int, float):
         return _number(name, hint, value)
@@ -314,6 +319,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
         return None if value is None else _coerce(name, get_args(hint)[0], value)
     if hint is Path and isinstance(value, (str, Path)):
         return Path(value)
+    if hint is bool and isinstance(value, np.bool_):
+        return bool(value)
     if hint in (bool, str) and isinstance(value, hint):
         return value
     raise ConfigError(f"{name} cannot be {reprlib.repr(value)}, a {type(value).__name__}")

@@ -270,10 +270,8 @@ weight_decay
     def _set_classes(self, labels: Any) -> None:
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
-            raise ValueError(
-                f"there is only one class, {self.classes_.tolist()[0]!r}: a classifier needs "
-                "samples of at least two"
-            )
+            found = f"only one class, {self.classes_[0]!s}" if self.classes_.size else "no class"
+            raise ValueError(f"there is {found}: a classifier needs samples of at least two")
 
     def _train(self, config: TrainConfig, X: Array, y: Array, epochs: int, resume: bool) -> None:
         """Train epochs, from the start or from where the last ended, and keep what came of it."""

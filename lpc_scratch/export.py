@@ -56,12 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _export(arguments: Sequence[str]) -> None:
     command = tyro.cli(ExportCommand, prog="python -m lpc_scratch.export", args=list(arguments))
     run = load_run(command.run)
-    path = command.output or run.folder / EXPORTS[command.to]
+    path = (command.output or run.folder / EXPORTS[command.to]).resolve()  # where links lead
     _check(command, run, path)
     write, takes = _writer(command.to, run)
     with writing(path.parent):
         write(path, run, command.member)
-    print(f"{path}: the network{_which(run, command.member)}, whose input is {takes}")
+    shown = command.output or run.folder / path.name
+    print(f"{shown}: the network{_which(run, command.member)}, whose input is {takes}")
 
 
 def _writer(to: str, run: Run) -> tuple[Callable[[Path, Run, int], None], str]:
@@ -85,8 +86,11 @@ def _check(command: ExportCommand, run: Run, path: Path) -> None:
     if not 0 <= command.member < count:
         choice = f"from 0 to {count - 1}" if count > 1 else "0, as the run has one network"
         raise ConfigError(f"member must be {choice}, not {command.member}")
-    if path.is_dir():
-        raise ConfigError(f"output {path} is a folder: name a file")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or the like"
+        raise ConfigError(f"output {path} is {what}: name a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"output {path} is in no existing folder: make {path.parent} first")
     if path.name in _OF_A_RUN and (path.parent / "config.yaml").exists():
         raise ConfigError(f"output {path} is a file of the run itself: name another")
 

@@ -70,9 +70,11 @@ class Snapshots:
         ValueError
             If these are no such arrays.
         """
-        dimensions = {"epochs": 1, "edges": 1, "counts": 3, "class_means": 4}
-        if {name: array.ndim for name, array in arrays.items()} != dimensions:
-            raise ValueError(f"it holds no {', '.join(dimensions)} of a training run")
+        forms = {"epochs": (1, "i"), "edges": (1, "f"), "counts": (3, "i"), "class_means": (4, "f")}
+        if {name: (a.ndim, a.dtype.kind) for name, a in arrays.items()} != forms:
+            raise ValueError(f"it holds no {', '.join(forms)} of a training run")
+        if not np.array_equal(arrays["edges"], EDGES) or (arrays["counts"] < 0).any():
+            raise ValueError("its histograms are not those of a training run")
         kept = int(np.sum(arrays["epochs"] <= last_epoch))
         return cls(
             arrays["epochs"][:kept].tolist(),

@@ -88,16 +88,20 @@ class Run(DatasetDescription):
         if array.ndim < 2 or array.shape[1:] not in ((features,), self.image_shape):
             shapes = dict.fromkeys((f"(N, {features})", f"(N, {_comma(self.image_shape)})"))
             raise ValueError(f"inputs must be {' or '.join(shapes)}, and are {array.shape}")
-        if not np.isfinite(array).all():
-            row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-            raise ValueError(f"inputs must be finite numbers, and row {row} holds one that is not")
         return array.reshape(len(array), features)
 
     def _standardise(self, x: Array) -> Array:
         if self.feature_mean is not None:
             x = (x - self.feature_mean) / self.feature_deviation  # in float64, as on loading
-        result = np.multiply(x, self.scale, dtype=self.network.dtype)
-        result += self.shift
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            result = np.multiply(x, self.scale, dtype=self.network.dtype)
+            result += self.shift
+        finite = np.isfinite(result).all(axis=1)
+        if not finite.all():
+            value = x[~finite][0][~np.isfinite(result[~finite][0])][0]
+            raise ValueError(
+                f"inputs must be finite numbers in the range of {result.dtype}, and hold {value}"
+            )
         return result
 
     def _in_chunks(self, evaluate: Callable[[Array], Array], x: ArrayLike) -> Array:

@@ -280,10 +280,16 @@ def _minus(number: str) -> str:
     return number.replace("-", "−")
 
 
+def literal(name: str) -> str:
+    """Return a text that matplotlib draws as it is: between two $ it would read mathematics."""
+    return name.replace("$", r"\$")
+
+
 def _name_classes(axis: Axis, class_names: Sequence[str]) -> None:
     """Write the class names along an axis, leaving some out where they would touch."""
     every = -(-len(class_names) // MAX_NAMES)
-    places, names = range(0, len(class_names), every), class_names[::every]
+    places = range(0, len(class_names), every)
+    names = [literal(name) for name in class_names[::every]]
     if isinstance(axis, XAxis) and max(map(len, names)) > 2:
         axis.set_ticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
     else:

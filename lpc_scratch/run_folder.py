@@ -20,7 +20,7 @@ from lpc_scratch.errors import RunFolderError
 from lpc_scratch.history import History, Row
 from lpc_scratch.metrics_file import format_metrics, read_metrics
 from lpc_scratch.plots import RUN_PLOTS, save_run_plots
-from lpc_scratch.tensor_file import load_tensors, save_tensors, write_atomically, writing
+from lpc_scratch.tensor_file import load_tensors, lock_file, save_tensors, write_atomically, writing
 from lpc_scratch.trainer import Trainer
 
 
@@ -117,13 +117,16 @@ class RunFolder:
         if not self._resume or not self._state.exists():  # killed before its first checkpoint
             return None
         epoch = load_state(self._state, trainer)
+        members, classes = len(trainer.config.seeds), trainer.dataset.num_classes
         if epoch > trainer.config.epochs:
             raise RunFolderError(
                 f"the run in {self.path} is already at epoch {epoch}, beyond epochs "
                 f"{trainer.config.epochs}: ask for more"
             )
         history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
-        history.snapshots = load_snapshots(self._latent, epoch)
+        history.snapshots = load_snapshots(
+            self._latent, epoch, (members, classes, trainer.network.latent_dim)
+        )
         measured = [(row["epoch"], row["seed"]) for row in history.rows]
         if measured != list(product(history.snapshots.epochs, trainer.config.seeds)):
             raise RunFolderError(
@@ -131,6 +134,7 @@ class RunFolder:
                 "run again with --overwrite"
             )
         with writing(self.path, " to resume"):
+            self._lock()
             self._remove_partial_files()
             self._describe(trainer)
             write_atomically(self._metrics, format_metrics(history.rows).encode())
@@ -150,7 +154,12 @@ class RunFolder:
         epoch = history.snapshots.epochs[-1]
         with writing(self.path, f" to keep epoch {epoch}"):
             if not self._begun:
-                self._clear()
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._lock()
+                self.check(trainer.config)  # another process may have been here since
+                if self._overwrite:
+                    self._clear()
+                self._remove_partial_files()
                 self._describe(trainer)
                 self._begun = True
             # Whole, not appended to: a crash would leave half a row.
@@ -192,19 +201,32 @@ class RunFolder:
         return saved != "0" or any(row["epoch"] > 0 for row in rows)
 
     def _clear(self) -> None:
-        """Make the folder and remove an old run's files, first those that it is resumed from."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Remove an old run's files, first those that it is resumed from."""
         plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
         exports = (self.path / name for name in EXPORTS.values())
         for file in (self._state, self._config, *self._files, *plots, *exports):
             file.unlink(missing_ok=True)
         shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
-        self._remove_partial_files()
 
     def _remove_partial_files(self) -> None:
         """Remove what a killed process was writing."""
-        for file in self.path.glob("*.partial"):
-            file.unlink(missing_ok=True)
+        for file in self._files:
+            for partial in self.path.glob(f"{file.name}.*.partial"):
+                partial.unlink(missing_ok=True)
+
+    def _lock(self) -> None:
+        """Keep other processes from writing here, until this one ends.
+
+        Raises
+        ------
+        RunFolderError
+            If another process does.
+        """
+        if not lock_file(self.path / ".lock", self):
+            raise RunFolderError(
+                f"another process is writing to {self.path}: wait for it, or name another folder "
+                "with --output"
+            )
 
     def _describe(self, trainer: Trainer) -> None:
         write_atomically(self._config, dump_config(trainer.config).encode())

@@ -6,6 +6,7 @@ A file can run no code when it is loaded, and carries the hash of its content.
 import hashlib
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,6 +50,27 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def lock_file(path: Path, owner: object) -> bool:
+    """Lock a file against other processes; return False if one of them has it.
+
+    The lock ends with `owner`, or with the process. Where there are no such locks, nothing is
+    locked.
+    """
+    if os.name != "posix":
+        return True
+    import fcntl
+
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR)
+    weakref.finalize(owner, os.close, descriptor)  # which gives the lock back
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks
+        pass
+    return True
 
 
 def save_tensors(

@@ -6,7 +6,6 @@ flushed need not be all that was logged, and a full disk is noticed by nobody an
 without an end.
 """
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,11 +111,9 @@ class TensorBoardLog:
             write_projector(self.path, trainer, names)
 
     def _open(self, config: TrainConfig) -> None:
-        """Begin a log: in place of that of an older run, or beside that of a resumed one."""
+        """Begin a log, beside that of a run which is resumed; `RunFolder` removes older ones."""
         from tensorboardX.record_writer import RecordWriter
 
-        if self.path.exists() and not self._resumed:
-            shutil.rmtree(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._file = RecordWriter(str(self.path / f"events.out.tfevents.{time.time_ns()}"))
         for event in first_events(config):

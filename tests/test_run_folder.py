@@ -1,6 +1,10 @@
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +161,62 @@ def test_folder_that_holds_a_run_is_refused_unless_resumed_or_overwritten(path):
     with pytest.raises(RunFolderError, match="already holds a run: continue it with --resume"):
         RunFolder(path).check(SMALL)
     RunFolder(path, overwrite=True).check(SMALL)
+
+
+def test_new_run_touches_nothing_else_in_its_folder(path):
+    (path / "tensorboard").mkdir(parents=True)
+    mine = [path / name for name in ("model.onnx", "video.partial", "tensorboard/mine", "notes")]
+    for file in mine:
+        file.write_text("mine")
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    assert all(file.read_text() == "mine" for file in mine)
+
+
+def test_folder_that_another_process_writes_to_is_refused(path):
+    path.mkdir()
+    lock = "import sys; from pathlib import Path; from lpc_scratch.tensor_file import lock_file\n"
+    lock += "lock_file(Path(sys.argv[1]), sys); print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", lock, path / ".lock"], env=environment, **pipes
+    ) as other:
+        other.stdout.readline()
+        with pytest.raises(RunFolderError, match="another process is writing to"):
+            run(path, dataclasses.replace(SMALL, epochs=0))
+        other.communicate(b"\n")
+    assert [file.name for file in path.iterdir()] == [".lock"]
+    run(path, dataclasses.replace(SMALL, epochs=0))
+
+
+def test_run_that_another_process_has_made_in_the_meantime_is_kept(path):
+    late = RunFolder(path)
+    late.check(SMALL)
+    run(path, dataclasses.replace(SMALL, epochs=0))
+    kept = (path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        train(SMALL, recorder=late)
+    assert (path / "checkpoint.safetensors").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_means": lambda a: a[..., :1]}, r"its class_means are \(2, 1, 4, 1\), and should"),
+        ({"class_means": lambda a: a * np.nan}, "its class_means are not finite"),
+        ({"counts": lambda a: a[..., :1]}, r"its counts are \(2, 1, 1\), and should be"),
+        ({"counts": lambda a: a.astype("f4")}, "it holds no epochs, edges, counts, class_means"),
+        ({"counts": lambda a: -a}, "its histograms are not those of a training run"),
+        ({"edges": lambda a: a[:3]}, "its histograms are not those of a training run"),
+    ],
+)
+def test_snapshots_of_another_run_are_refused(path, change, message):
+    run(path, dataclasses.replace(SMALL, epochs=2))
+    latent = path / "latent.safetensors"
+    tensors, text = load_tensors(latent)
+    save_tensors(latent, {n: change.get(n, np.asarray)(t) for n, t in tensors.items()}, text)
+    with pytest.raises(RunFolderError, match=message):
+        run(path, SMALL, resume=True)
 
 
 def test_overwriting_leaves_nothing_of_the_old_run(path):

@@ -37,6 +37,7 @@ from lpc_scratch.panels import (
     curves,
     draw_codes,
     draw_pairs,
+    literal,
     new_figure,
     prepare_epochs,
     tidy,
@@ -371,11 +372,13 @@ def _draw_projection(
         axes.scatter(x, y, s=14, color=color, marker=marker, alpha=0.5, linewidths=0)
         x, y = means[c]
         mark = axes.scatter(x, y, s=60, color=color, marker=marker, edgecolors="black", zorder=5)
-        mark.set_label(name)
+        mark.set_label(literal(name))
         # Each in a direction of its own: many means of a simplex meet in a projection.
         angle = 2 * np.pi * (0.25 + c / len(class_names))
         right, up = np.cos(angle), np.sin(angle)
-        text = axes.annotate(name, (x, y), (9 * right, 10 * up), textcoords="offset points")
+        text = axes.annotate(
+            literal(name), (x, y), (9 * right, 10 * up), textcoords="offset points"
+        )
         text.set(ha="left" if right > 0.3 else "right" if right < -0.3 else "center", va="center")
         text.set(fontsize=9, fontweight="bold", zorder=4, in_layout=False)
         text.set_path_effects([withStroke(linewidth=3, foreground="white")])

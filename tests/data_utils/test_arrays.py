@@ -106,6 +106,7 @@ def test_labels_stored_as_floats_become_int64_if_they_are_whole(tmp_path: Path) 
         ({"y_train": LABELS * 0}, "at least 2 classes"),
         ({"y_test": np.array([0, 3, 1])}, r"y_test\[1\] is 3, a class without a training"),
         ({"class_names": np.array(["a", "b"])}, "must be 3 strings, one for each class"),
+        ({"class_names": np.array(["a", "b", "\ud800"])}, r"holds '\\ud800': use printable"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -114,6 +115,19 @@ def test_unusable_arrays_are_refused_by_name(
 ) -> None:
     with pytest.raises(DatasetError, match=message):
         load(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    "header", ["'descr': '<f8', 'shape': (True, 3)", "'descr': (), 'shape': (6, 4)"]
+)
+def test_a_header_that_is_another_literal_is_refused(tmp_path: Path, header: str) -> None:
+    for key, value in arrays().items():
+        np.save(tmp_path / f"{key}.npy", value)
+    text = f"{{{header}, 'fortran_order': False}}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(192)
+    (tmp_path / "x_train.npy").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"x_train in .* cannot be read .*: save it again"):
+        load_dataset(str(tmp_path))
 
 
 def test_files_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
