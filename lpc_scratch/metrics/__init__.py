@@ -5,6 +5,9 @@
 ``codes`` how far apart these codes are; ``entropy`` asks how little room the points leave one
 another; ``measure`` computes all of it at once. ``equilibrium`` asks where the pull of
 cross-entropy and the push of the penalty on the latent balance.
+
+``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
+scores tell what it knows from what it does not.
 """
 
 from lpc_scratch.metrics.binarity import (
@@ -18,6 +21,16 @@ from lpc_scratch.metrics.binarity import (
     same_code_share,
     sign_purity,
     simplex_hamming,
+)
+from lpc_scratch.metrics.calibration import (
+    Reliability,
+    brier_score,
+    expected_calibration_error,
+    fit_temperature,
+    max_log_probability,
+    negative_log_likelihood,
+    reliability,
+    softmax_probabilities,
 )
 from lpc_scratch.metrics.codes import CodeGeometry, code_geometry
 from lpc_scratch.metrics.collapse import (
@@ -34,6 +47,16 @@ from lpc_scratch.metrics.collapse import (
     within_class_scatter_trace,
     within_class_variability,
 )
+from lpc_scratch.metrics.detection import (
+    Mahalanobis,
+    aupr,
+    auroc,
+    distance_to_class_mean,
+    distance_to_code,
+    energy,
+    fpr_at_tpr,
+    max_probability,
+)
 from lpc_scratch.metrics.entropy import latent_entropy
 from lpc_scratch.metrics.equilibrium import Balance, balance, margin
 from lpc_scratch.metrics.measure import measure
@@ -41,31 +64,47 @@ from lpc_scratch.metrics.measure import measure
 __all__ = [
     "Balance",
     "CodeGeometry",
+    "Mahalanobis",
     "MixtureFit",
+    "Reliability",
+    "aupr",
+    "auroc",
     "balance",
+    "brier_score",
     "cdnv",
     "centered_class_means",
     "class_codes",
     "class_means",
     "code_geometry",
     "coefficient_of_variation",
+    "distance_to_class_mean",
+    "distance_to_code",
     "distinct_codes",
+    "energy",
     "equiangularity",
     "equinorm",
     "etf_distance",
+    "expected_calibration_error",
     "fit_mixtures",
+    "fit_temperature",
+    "fpr_at_tpr",
     "hamming_distances",
     "latent_entropy",
     "latent_norm",
     "margin",
     "max_angle",
+    "max_log_probability",
+    "max_probability",
     "mean_class_distance",
     "measure",
     "nearest_class_mean_disagreement",
+    "negative_log_likelihood",
+    "reliability",
     "same_code_share",
     "self_duality",
     "sign_purity",
     "simplex_hamming",
+    "softmax_probabilities",
     "within_class_scatter_trace",
     "within_class_variability",
 ]

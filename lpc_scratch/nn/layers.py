@@ -42,6 +42,15 @@ class Layer(ABC):
     def backward(self, dy: Array) -> Array:
         """Overwrite the parameters' gradients and return dLoss/dx, given dLoss/dy."""
 
+    def backward_input(self, dy: Array) -> Array:
+        """Return dLoss/dx as `backward` does, and leave the parameters' gradients as they are."""
+        gradients = [getattr(self, f"d{name}") for name in self.parameter_names]
+        before = [gradient.copy() for gradient in gradients]
+        dx = self.backward(dy)
+        for gradient, value in zip(gradients, before, strict=True):
+            gradient[...] = value
+        return dx
+
     @abstractmethod
     def predict(self, x: Array) -> Array:
         """Return y without dropout; keep nothing and touch no buffer."""
@@ -109,14 +118,18 @@ class Linear(Layer):
     def backward(self, dy: Array) -> Array:
         """dLoss/dW, dLoss/db and dLoss/dx."""
         self.backward_parameters(dy)
-        *stack, fan_in, _ = self.W.shape
-        dx = self.buffer("dx", (*stack, dy.shape[-2], fan_in), self.W.dtype)
-        return self.ops.matmul(dy, self.W.mT, out=dx)  # dL/dx = dy Wᵀ
+        return self.backward_input(dy)
 
     def backward_parameters(self, dy: Array) -> None:
         """dLoss/dW and dLoss/db alone: all that the first layer of a network needs."""
         self.ops.matmul(self.x.mT, dy, out=self.dW)  # dL/dW = xᵀ dy
         self.ops.sum_rows(dy, out=self.db)  # dL/db: b was added to every row
+
+    def backward_input(self, dy: Array) -> Array:
+        """dLoss/dx alone: all that an attack needs."""
+        *stack, fan_in, _ = self.W.shape
+        dx = self.buffer("dx", (*stack, dy.shape[-2], fan_in), self.W.dtype)
+        return self.ops.matmul(dy, self.W.mT, out=dx)  # dL/dx = dy Wᵀ
 
     def predict(self, x: Array) -> Array:
         """y = x W + b."""

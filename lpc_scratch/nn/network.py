@@ -167,6 +167,18 @@ class Network:
             return None
         return first.backward(dx)
 
+    def input_gradient(self, dlogits: Array) -> Array:
+        """Return dLoss/dx (..., B, I) of the last `forward`, given dLoss/dlogits (..., B, K).
+
+        The parameters' gradients stay as they are, and so does what `forward` has kept: it may be
+        called again, for the gradient of another function of the same logits. What it returned is
+        overwritten then.
+        """
+        dx = dlogits
+        for layer in reversed(self.layers):
+            dx = layer.backward_input(dx)
+        return dx
+
     def embed(self, x: ArrayLike) -> Array:
         """Return the latent activations (..., N, D) of x, without dropout; keep nothing."""
         return self._evaluate(x, self.layers[:-1])

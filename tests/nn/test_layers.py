@@ -55,6 +55,21 @@ def test_backward_overwrites_gradients_instead_of_adding(rng, backend):
     assert (layer.dW == first).all()
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_backward_to_the_input_alone_equals_backward_and_touches_no_gradient(backend, rng, stack):
+    x = inputs(backend, rng, *stack, 7, 4)
+    for layer in (
+        linear(backend, rng, stack, fan_in=4),
+        *(make(False, backend) for make in ACTIVATIONS.values()),
+    ):
+        dy = layer.forward(x).copy()
+        expected = layer.backward(dy).copy()
+        for name in layer.parameter_names:
+            getattr(layer, f"d{name}")[...] = 3
+        assert (layer.backward_input(dy) == expected).all()
+        assert all((getattr(layer, f"d{name}") == 3).all() for name in layer.parameter_names)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_leaves_its_input_alone_unless_told_to_work_in_place(name, rng):
     x = rng.normal(size=(7, 5)).astype(np.float32)

@@ -51,6 +51,52 @@ def test_network_gradients_match_central_differences(
     assert_gradient(value, x, dx, name="dx")
 
 
+@pytest.mark.parametrize("seeds", [0, [0, 1, 2]])
+@pytest.mark.parametrize("common", [False, True])
+@pytest.mark.parametrize(
+    ("architecture", "activation", "hidden"),
+    [(architecture, "relu", (9, 8)) for architecture in ARCHITECTURES]
+    + [("linear", activation, (9, 8)) for activation in ACTIVATIONS]
+    + [("nonlinear", "relu", ())],
+)
+def test_input_gradients_of_several_functions_of_one_forward_match_central_differences(
+    backend, rng, architecture, activation, hidden, common, seeds
+):
+    network = make(architecture, backend, seeds, activation=activation, hidden=hidden)
+    x = backend.to_device(rng.normal(size=(*(() if common else np.shape(seeds)), 7, 6)))
+    network.forward(x)
+    upstreams = [backend.to_device(rng.normal(size=(*np.shape(seeds), 7, 5))) for _ in range(3)]
+    gradients = [network.input_gradient(dlogits).copy() for dlogits in upstreams]
+    for dlogits, dx in zip(upstreams, gradients, strict=True):
+        if common and np.shape(seeds):
+            dx = dx.sum(axis=0)  # all members see the same x
+        assert_gradient(network.forward, x, dx, dlogits, name="dx")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_input_gradient_is_that_of_backward_to_the_bit_and_touches_no_parameter_gradient(
+    rng, architecture
+):
+    network, x, dlogits = make(architecture), rng.normal(size=(7, 6)), rng.normal(size=(7, 5))
+    network.forward(x)
+    expected = network.backward(dlogits, input_gradient=True).copy()
+    network.gradients[...] = before = rng.normal(size=network.gradients.shape)
+    given = dlogits.copy()
+    assert np.array_equal(network.input_gradient(dlogits), expected)
+    assert np.array_equal(network.gradients, before)
+    assert np.array_equal(dlogits, given)
+
+
+def test_input_gradient_goes_through_the_dropout_of_its_forward(rng):
+    network, x = make(dropout=0.5), rng.normal(size=(7, 6))
+    network.start_epoch(1)
+    dlogits = network.forward(x, training=True).copy()
+    expected = network.backward(dlogits, input_gradient=True).copy()
+    assert np.array_equal(network.input_gradient(dlogits), expected)
+    network.forward(x)
+    assert not np.array_equal(network.input_gradient(dlogits), expected)
+
+
 def test_network_check_rejects_a_forgotten_penalty(rng):
     network, x, labels = make(), rng.normal(size=(7, 6)), rng.integers(5, size=7)
     _, dlogits, _ = total_loss(network, x, labels)
@@ -274,6 +320,16 @@ def test_parameters_of_a_layer_of_ones_own_are_trained_and_saved(monkeypatch, rn
     network.backward(dlogits, dpenalty)
     gradients = network.gradients.copy()
     assert_gradient(lambda _: total_loss(network, x, labels)[0], network.parameters, gradients)
+
+
+def test_input_gradient_leaves_those_of_a_layer_of_ones_own_alone(monkeypatch, rng):
+    monkeypatch.setitem(ACTIVATIONS, "slope", Slope)
+    network, x, dlogits = make(activation="slope"), rng.normal(size=(7, 6)), rng.normal(size=(7, 5))
+    network.forward(x)
+    network.gradients[...] = before = rng.normal(size=network.gradients.shape)
+    dx = network.input_gradient(dlogits).copy()
+    assert np.array_equal(network.gradients, before)
+    assert_gradient(network.forward, x, dx, dlogits)
 
 
 def test_architecture_none_without_hidden_layers_is_refused():

@@ -1,0 +1,130 @@
+"""The loops of all attacks: over chunks of images, and over steps until a sample is flipped."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lpc_scratch.attacks.model import PixelModel, chunks
+from lpc_scratch.attacks.result import AttackResult
+from lpc_scratch.attacks.settings import as_generator
+from lpc_scratch.backend import Array
+
+
+class State(NamedTuple):
+    """A chunk of B images under attack; arrays of the device.
+
+    Attributes
+    ----------
+    images : array (B, I) or (..., B, I)
+        The images before.
+    adversarials : array (..., B, I)
+        What has become of them.
+    target : int array (..., B)
+        The class to get away from.
+    correct : bool array (..., B)
+        Whether the network was right about the image before.
+    active : bool array (..., B)
+        Whether the sample is still to be flipped.
+    iterations : int array (..., B)
+        Steps that it has taken.
+    """
+
+    images: Array
+    adversarials: Array
+    target: Array
+    correct: Array
+    active: Array
+    iterations: Array
+
+
+Step = Callable[[Array, Array, Array, Array], Array]
+"""One step of rows (R,) of a chunk: (images (..., R, I) as they are, their logits (..., R, K), the
+classes (..., R) to get away from, the rows) to new images (..., R, I)."""
+
+
+def attack_in_chunks(
+    model: PixelModel,
+    images: ArrayLike,
+    labels: ArrayLike | None,
+    attack: Callable[[State, np.random.Generator], None],
+    seed: int | np.random.Generator = 0,
+    own_class: bool = False,
+) -> AttackResult:
+    """Run an attack on one chunk of images after the other.
+
+    Parameters
+    ----------
+    model : PixelModel
+        What is attacked.
+    images, labels : array-like
+        See `PixelModel.loss_gradient`; without labels the network is taken to be right.
+    attack : callable
+        Changes `adversarials`, `active` and `iterations` of a chunk's state in place. It draws
+        from the generator what all members get.
+    seed : int or Generator
+        What the generators of all chunks come from.
+    own_class : bool
+        Whether to get away from the class that the network sees. Otherwise it is the label, and
+        an image that is misclassified from the start is not active.
+
+    Raises
+    ------
+    ConfigError
+        For a seed that is none.
+    ValueError
+        For images or labels that cannot be.
+    """
+    xp, to_host = model.xp, model.backend.to_host
+    images = model.checked_images(images)
+    labels = None if labels is None else model.checked_labels(labels, images)
+    slices = chunks(images)
+    parts = []
+    for rows, generator in zip(slices, as_generator(seed).spawn(len(slices)), strict=True):
+        before = images[..., rows, :]
+        adversarials = xp.empty((*model.network.stack, *before.shape[-2:]), before.dtype)
+        adversarials[...] = before
+        seen = model.forward(adversarials).argmax(axis=-1)
+        truth = seen if labels is None else labels[..., rows]
+        correct = seen == truth
+        target = seen if own_class else truth
+        state = State(
+            images=before,
+            adversarials=adversarials,
+            target=target,
+            correct=correct,
+            active=seen == target,
+            iterations=xp.zeros(seen.shape, np.int64),
+        )
+        attack(state, generator)
+        parts.append([*map(to_host, (adversarials, correct, ~state.active, state.iterations))])
+    after, *others = zip(*parts, strict=True)
+    joined = [np.concatenate(arrays, axis=-1) for arrays in others]
+    return AttackResult(to_host(images), np.concatenate(after, axis=-2), *joined)
+
+
+def until_flipped(model: PixelModel, state: State, step: Step, iterations: int) -> None:
+    """Move every active sample, at most so many times, until the network changes its mind.
+
+    What is flipped stays where it is. Rows in which no member has an active sample are left out.
+    """
+    for count in range(iterations + 1):
+        rows = model.backend.to_device(active_rows(model, state))
+        if not rows.size:
+            return
+        x, target = state.adversarials[..., rows, :], state.target[..., rows]
+        logits = model.forward(x)
+        active = state.active[..., rows] & (logits.argmax(axis=-1) == target)
+        state.active[..., rows] = active
+        if count == iterations:
+            return
+        model.xp.copyto(x, step(x, logits, target, rows), where=active[..., None])
+        state.adversarials[..., rows, :] = x
+        state.iterations[..., rows] += active
+
+
+def active_rows(model: PixelModel, state: State) -> Array:
+    """Return the positions (R,), on the host, of rows in which any member has an active sample."""
+    active = model.backend.to_host(state.active).reshape(-1, state.active.shape[-1])
+    return np.flatnonzero(active.any(axis=0))

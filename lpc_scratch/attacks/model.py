@@ -1,0 +1,226 @@
+"""What an attack sees of a network: images in pixel units, logits, and gradients back to pixels."""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from data_utils import Dataset
+from lpc_scratch.attacks.objectives import Objective, cross_entropy, margin
+from lpc_scratch.backend import Array
+from lpc_scratch.dataset_file import DatasetDescription
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.loaded_run import Run
+from lpc_scratch.nn.inputs import as_inputs
+from lpc_scratch.nn.network import Network
+
+CHUNK = 512
+"""Rows that go through a network at once: few enough for the cache, and for bounded memory."""
+
+
+class PixelModel:
+    """A network, or a stack of E, that is shown images in pixel units: 0 is black and 1 white.
+
+    Networks here are trained on standardised pixels, x = stored * scale + shift between -1 and 1.
+    An attack's epsilon is in units of the pixel range; so this takes p = stored / largest in
+    [0, 1], shows the network x = 2 p - 1, and multiplies gradients by 2.
+
+    Parameters
+    ----------
+    network : Network
+        One network or a stack of E; K is 2 or more.
+    data : Run, Dataset or DatasetDescription
+        Says how its inputs were standardised: `scale`, `shift`, `image_shape`, `feature_mean`.
+
+    Attributes
+    ----------
+    network : Network
+        The network.
+    image_shape : tuple of int
+        (H, W) or (H, W, C), of I pixels in all.
+    largest : int
+        The stored pixel value that is white: 255, or 16 for the digits.
+    classes : int
+        K.
+
+    Raises
+    ------
+    ConfigError
+        If the data are no images: features of one's own, or inputs without rows and columns.
+    """
+
+    def __init__(self, network: Network, data: DatasetDescription | Dataset) -> None:
+        shape, scale, shift = tuple(data.image_shape), data.scale, data.shift
+        if data.feature_mean is not None or data.feature_deviation is not None:
+            raise ConfigError(
+                "attacks need images, and these inputs are features of one's own, standardised one "
+                "by one"
+            )
+        if len(shape) not in (2, 3):
+            raise ConfigError(
+                f"attacks need images of shape (H, W) or (H, W, C), and these inputs have {shape}"
+            )
+        largest = round(2 / scale) if scale > 0 else 0
+        if largest < 1 or shift != -1 or abs(scale * largest - 2) > 1e-6:
+            raise ConfigError(
+                "attacks need pixels scaled to [-1, 1], and these inputs are scaled by "
+                f"{scale:g} and shifted by {shift:g}"
+            )
+        if network.features != prod(shape):
+            raise ConfigError(
+                f"the network takes {network.features} numbers, and images of shape {shape} have "
+                f"{prod(shape)}"
+            )
+        self.network, self.image_shape, self.largest = network, shape, largest
+        self.classes = int(network.classifier.W.shape[-1])
+        if self.classes < 2:
+            raise ConfigError("attacks need two classes or more, and the network has one")
+        self.backend, self.xp = network.backend, network.backend.xp
+        self._contrast, self._shift = scale * largest, shift  # x = 2 p - 1
+
+    @classmethod
+    def from_run(cls, run: Run) -> Self:
+        """Return the model of a trained run, with all its members."""
+        return cls(run.network, run)
+
+    def pixels(self, stored: ArrayLike) -> Array:
+        """Return images in pixel units, on the host and in the network's dtype.
+
+        Parameters
+        ----------
+        stored : array-like (N, I) or (N, *image_shape)
+            Images as stored in the data set, 0 to `largest`.
+
+        Returns
+        -------
+        host array (N, I)
+
+        Raises
+        ------
+        ValueError
+            For another shape, or values out of range.
+        """
+        array, features = np.asarray(stored), self.network.features
+        if array.ndim < 2 or array.shape[1:] not in ((features,), self.image_shape):
+            raise ValueError(f"images must be (N, {features}), and are {array.shape}")
+        _check_range(array, self.largest)
+        return np.divide(array.reshape(-1, features), self.largest, dtype=self.network.dtype)
+
+    def logits(self, images: ArrayLike) -> Array:
+        """Return the logits (..., N, K), on the host, of images as `loss_gradient` takes them."""
+        images = self.checked_images(images)
+        parts = [self.network.predict(self._standardise(images[..., c, :])) for c in chunks(images)]
+        return np.concatenate([self.backend.to_host(part) for part in parts], axis=-2)
+
+    def loss_gradient(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+        """Return every sample's own cross-entropy, and its gradient in pixel units.
+
+        Parameters
+        ----------
+        images : array-like (N, I) or (E, N, I)
+            Pixels from 0 to 1; (N, I) is shown to all members.
+        labels : integer array-like (N,) or (E, N)
+            True classes.
+
+        Returns
+        -------
+        loss : host array (..., N)
+            In nats; not averaged.
+        gradient : host array (..., N, I)
+            d loss / d pixel, not divided by N.
+
+        Raises
+        ------
+        ValueError
+            For images or labels of another shape, or out of range.
+        """
+        return self._differentiate(cross_entropy, images, labels)
+
+    def margin_gradient(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+        """Return s_y - max_{k≠y} s_k of every sample, and its gradient, as `loss_gradient`."""
+        return self._differentiate(margin, images, labels)
+
+    def differentiated(
+        self, objective: Objective, images: ArrayLike, labels: ArrayLike
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield an objective's values (..., R) and gradients (..., R, I) of R rows after the other.
+
+        They are arrays of the device; arguments and units are those of `loss_gradient`.
+        """
+        images = self.checked_images(images)
+        labels = self.checked_labels(labels, images)
+        for rows in chunks(images):
+            value, dlogits = objective(self.forward(images[..., rows, :]), labels[..., rows])
+            yield value, self.gradient(dlogits)
+
+    def forward(self, images: Array) -> Array:
+        """Return the logits (..., B, K) of one batch on the device, and keep what it takes back.
+
+        `images` is (..., B, I) in pixel units, and is not checked.
+        """
+        return self.network.forward(self._standardise(images))
+
+    def gradient(self, dlogits: Array) -> Array:
+        """Return the gradient (..., B, I) in pixel units of a function of the last logits.
+
+        `dlogits` (..., B, K) is its gradient with respect to the logits that `forward` returned.
+        There may be several functions of the same logits, one call for each.
+        """
+        return self.xp.multiply(self.network.input_gradient(dlogits), self._contrast)
+
+    def checked_images(self, images: ArrayLike) -> Array:
+        """Return images on the device, or raise ValueError; see `loss_gradient`."""
+        network = self.network
+        array = as_inputs(images, network.features, network.stack, network.dtype, self.backend)
+        if array.ndim not in (2, 2 + len(network.stack)) or not array.size:
+            raise ValueError(
+                f"images must be (N, {network.features}) with N of 1 or more, and are {array.shape}"
+            )
+        _check_range(array, 1)
+        return array
+
+    def checked_labels(self, labels: ArrayLike, images: Array) -> Array:
+        """Return labels (..., N) on the device, or raise ValueError; see `loss_gradient`."""
+        given: Any = labels  # of the host or of the device
+        array = self.backend.to_host(given)
+        shape = (*self.network.stack, images.shape[-2])
+        if array.dtype.kind not in "iu" or array.shape not in (shape, shape[-1:]):
+            raise ValueError(
+                f"labels must be whole numbers of shape {shape[-1:]}, one for each image, and are "
+                f"{array.dtype} of shape {array.shape}"
+            )
+        for wrong in array[(array < 0) | (array >= self.classes)][:1]:
+            raise ValueError(f"labels must be from 0 to {self.classes - 1}, and there is a {wrong}")
+        array = np.broadcast_to(array.astype(np.int64), shape)
+        return self.backend.to_device(np.ascontiguousarray(array))
+
+    def _standardise(self, images: Array) -> Array:
+        x = self.xp.multiply(images, self._contrast)
+        x += self._shift
+        return x
+
+    def _differentiate(
+        self, objective: Objective, images: ArrayLike, labels: ArrayLike
+    ) -> tuple[Array, Array]:
+        parts = [
+            [*map(self.backend.to_host, pair)]
+            for pair in self.differentiated(objective, images, labels)
+        ]
+        values, gradients = zip(*parts, strict=True)
+        return np.concatenate(values, axis=-1), np.concatenate(gradients, axis=-2)
+
+
+def chunks(images: Array) -> list[slice]:
+    """Return slices of rows, of `CHUNK` at most, that cover images (..., N, I)."""
+    count = images.shape[-2]
+    return [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+
+
+def _check_range(pixels: Array, largest: int) -> None:
+    """Raise ValueError, naming a value, unless all pixels are from 0 to `largest`."""
+    wrong = ~((pixels >= 0) & (pixels <= largest))  # catches nan too
+    if wrong.any():
+        value = float(pixels[wrong][0])
+        raise ValueError(f"pixels must be from 0 to {largest}, and there is {value:g}")

@@ -1,0 +1,64 @@
+"""What an attack returns, and how it is counted."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """Images, what an attack made of them, and what the networks say to that; host arrays.
+
+    Attributes
+    ----------
+    images : array (N, I) or (E, N, I)
+        The images before, in pixel units.
+    adversarials : array (..., N, I)
+        The images after; they equal those before where nothing had to be done.
+    correct : bool array (..., N)
+        Whether the network is right about the image before.
+    flipped : bool array (..., N)
+        Whether the network takes the image after for another class than the one attacked. That is
+        the label, so that an image that is misclassified from the start counts, unperturbed; for
+        DeepFool it is the network's own first prediction.
+    iterations : int array (..., N)
+        Steps that were taken for the sample.
+    """
+
+    images: Array = field(repr=False)
+    adversarials: Array = field(repr=False)
+    correct: Array = field(repr=False)
+    flipped: Array = field(repr=False)
+    iterations: Array = field(repr=False)
+
+    @property
+    def perturbations(self) -> Array:
+        """What was added to the images, (..., N, I), in pixel units."""
+        return self.adversarials - self.images
+
+    @property
+    def accuracy(self) -> Array:
+        """Share (...) of the images that the network is right about, before the attack."""
+        return self.correct.mean(axis=-1)
+
+    @property
+    def robust_accuracy(self) -> Array:
+        """Share (...) of the images that it is right about before and after the attack."""
+        return (self.correct & ~self.flipped).mean(axis=-1)
+
+    @property
+    def success_rate(self) -> Array:
+        """Share (...) flipped of the images that it was right about; nan if there was none."""
+        with np.errstate(invalid="ignore"):
+            return (self.correct & self.flipped).sum(axis=-1) / self.correct.sum(axis=-1)
+
+    def norms(self, norm: str = "l2") -> Array:
+        """Return the sizes (..., N) of the perturbations, "l2" or "linf", in pixel units."""
+        perturbations = self.perturbations.astype(np.float64)
+        if norm == "linf":
+            return np.abs(perturbations).max(axis=-1)
+        if norm == "l2":
+            return np.sqrt((perturbations**2).sum(axis=-1))
+        raise ValueError(f"norm must be l2 or linf, not {norm!r}")

@@ -1,0 +1,29 @@
+"""Checks of what a user sets: each raises ConfigError with one sentence that names the value."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+
+from lpc_scratch.errors import ConfigError
+
+
+def check_number(name: str, value: float, zero: bool = False) -> None:
+    """Raise ConfigError unless a setting is a finite number above 0, or 0 where `zero` says so."""
+    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or value < 0 or (value == 0 and not zero):
+        bound = "of at least" if zero else "above"
+        raise ConfigError(f"{name} must be a finite number {bound} 0, not {value!r}")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise ConfigError unless a setting is a whole number of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def as_generator(seed: int | np.random.Generator) -> np.random.Generator:
+    """Return the generator of a seed, or the generator itself; without a seed raise ConfigError."""
+    if not isinstance(seed, np.random.Generator):
+        check_count("seed", seed, least=0)
+    return np.random.default_rng(seed)

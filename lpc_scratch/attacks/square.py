@@ -1,0 +1,160 @@
+"""Square Attack: random squares, kept where they help; it asks the network for logits alone."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lpc_scratch.attacks.loop import State, active_rows, attack_in_chunks
+from lpc_scratch.attacks.model import PixelModel
+from lpc_scratch.attacks.objectives import margin
+from lpc_scratch.attacks.result import AttackResult
+from lpc_scratch.attacks.settings import check_count, check_number
+from lpc_scratch.backend import Array
+from lpc_scratch.errors import ConfigError
+
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""Iterations, of 10,000, after which the squares' area is halved."""
+
+
+def square_attack(
+    model: PixelModel,
+    images: ArrayLike,
+    labels: ArrayLike,
+    epsilon: float,
+    iterations: int = 1000,
+    area: float = 0.8,
+    seed: int | np.random.Generator = 0,
+) -> AttackResult:
+    """Search for adversarials by random squares of ±ε, without any gradient.
+
+    It begins with vertical stripes, one pixel wide, of ±ε. Every iteration proposes a square at a
+    random place, of ±ε in every channel, and keeps it where it makes the margin
+    s_y - max_{k≠y} s_k smaller. The squares shrink. Source: Andriushchenko, Croce, Flammarion and
+    Hein 2020, "Square Attack: a query-efficient black-box adversarial attack via random search",
+    arXiv 1912.00049, for linf. Where it flips clearly more than PGD does, the gradients mislead.
+
+    Parameters
+    ----------
+    model : PixelModel
+        One network or a stack of E.
+    images : array-like (N, I) or (E, N, I)
+        Pixels from 0 to 1.
+    labels : integer array-like (N,) or (E, N)
+        True classes.
+    epsilon : float
+        Largest change of a pixel, at least 0.
+    iterations : int
+        Squares that are tried. The squares shrink in proportion.
+    area : float
+        Share of the image that the first squares cover, above 0 and at most 1.
+    seed : int or Generator
+        Decides stripes and squares; all members are shown the same.
+
+    Returns
+    -------
+    AttackResult
+        `iterations` counts the stripes and the squares that the network was asked about.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that cannot be.
+    ValueError
+        For images or labels that cannot be.
+    """
+    check_number("epsilon", epsilon, zero=True)
+    check_count("iterations", iterations)
+    check_number("area", area)
+    if area > 1:
+        raise ConfigError(f"area must be a share of the image, at most 1, not {area!r}")
+
+    def attack(state: State, generator: np.random.Generator) -> None:
+        xp = model.xp
+        bounds = [xp.clip(state.images + change, 0, 1) for change in (-epsilon, epsilon)]
+        margins = xp.full(state.active.shape, np.inf, state.images.dtype)
+        shape = (state.images.shape[-2], *_with_channels(model.image_shape))
+        for iteration in range(iterations + 1):
+            if iteration:
+                drawn = _squares(shape, _side(shape, area, iteration / iterations), generator)
+            else:
+                drawn = _stripes(shape, generator)
+            if not _propose(model, state, bounds, margins, *drawn):
+                return
+
+    return attack_in_chunks(model, images, labels, attack, seed)
+
+
+def _propose(
+    model: PixelModel, state: State, bounds: list[Array], margins: Array, window: Array, up: Array
+) -> bool:
+    """Ask about one change of every active sample and keep it where it helps.
+
+    `bounds` are the images -ε and +ε, `margins` (..., B) the best ones so far; `window` and `up`
+    say which pixels change, and whether to +ε: host booleans that broadcast to (B, H, W, C).
+    Returns False where there is nothing left to do.
+    """
+    active = active_rows(model, state)
+    if not active.size:
+        return False
+    xp, rows = model.xp, model.backend.to_device(active)
+    shape = (len(active), *_with_channels(model.image_shape))
+    window, up = (
+        model.backend.to_device(np.broadcast_to(mask[active], shape).reshape(len(active), -1))
+        for mask in (window, up)
+    )
+    lowest, highest = (bound[..., rows, :] for bound in bounds)
+    x, target = state.adversarials[..., rows, :], state.target[..., rows]
+
+    def paint(up: Array) -> Array:
+        painted = x.copy()
+        xp.copyto(painted, highest, where=window & up)
+        xp.copyto(painted, lowest, where=window & ~up)
+        return painted
+
+    same = (paint(up) == x).all(axis=-1)
+    proposal = paint(up ^ same[..., None])  # what is there already is tried with the other sign
+    logits = model.forward(proposal)
+    value, _ = margin(logits, target)
+    asked, best = state.active[..., rows], margins[..., rows]
+    flipped = asked & (logits.argmax(axis=-1) != target)
+    kept = asked & (flipped | (value < best))
+    xp.copyto(x, proposal, where=kept[..., None])
+    xp.copyto(best, value, where=kept)
+    state.adversarials[..., rows, :], margins[..., rows] = x, best
+    state.active[..., rows] = asked & ~flipped
+    state.iterations[..., rows] += asked
+    return True
+
+
+def _stripes(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Array, Array]:
+    """Draw vertical stripes for images (B, H, W, C): all pixels, and a sign for each column."""
+    count, height, width, channels = shape
+    return np.ones((count, height, width, 1), bool), _signs((count, 1, width, channels), generator)
+
+
+def _squares(
+    shape: tuple[int, ...], side: int, generator: np.random.Generator
+) -> tuple[Array, Array]:
+    """Draw a square for every image (B, H, W, C): its pixels, and a sign for each channel."""
+    count, height, width, channels = shape
+    top = generator.integers(height - side + 1, size=(count, 1, 1, 1))
+    left = generator.integers(width - side + 1, size=(count, 1, 1, 1))
+    row, column = np.arange(height)[:, None, None], np.arange(width)[:, None]
+    window = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
+    return window, _signs((count, 1, 1, channels), generator)
+
+
+def _signs(shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    return generator.integers(2, size=shape) == 1
+
+
+def _side(shape: tuple[int, ...], area: float, progress: float) -> int:
+    """Return the side of the squares in pixels, after that share of the iterations."""
+    _, height, width, _ = shape
+    halvings = int(np.searchsorted(_HALVINGS, 10_000 * progress))
+    side = round((area / 2**halvings * height * width) ** 0.5)
+    return max(1, min(side, height, width))
+
+
+def _with_channels(image_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return (H, W, C) of images (H, W) or (H, W, C)."""
+    return (*image_shape, 1)[:3]

@@ -1,0 +1,200 @@
+"""Calibration: whether a network that is 80 % sure is right in 80 % of the cases.
+
+Everywhere one network, N samples and K classes; ``logits`` are (N, K) finite, ``probabilities``
+(N, K) with rows that sum to 1, and ``labels`` (N,) integers in 0..K-1. All arithmetic is float64.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lpc_scratch.metrics.classes import FloatArray, IntArray, as_labels, as_matrix
+
+TEMPERATURE_BOUNDS = (1e-3, 1e3)
+"""The smallest and largest temperature that :func:`fit_temperature` considers."""
+_HALVINGS = 40  # of the 14 between the logarithms of the bounds: to 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Confidence and accuracy in B equally wide bins of the confidence, for a diagram.
+
+    The confidence of a sample is its largest probability. Of a bin without samples, ``confidence``
+    and ``accuracy`` are nan.
+
+    Attributes
+    ----------
+    edges : (B + 1,) 0, 1/B, …, 1; bin b is (edges[b], edges[b + 1]], closed on the right
+    count : (B,) int64 number of samples
+    confidence : (B,) mean confidence
+    accuracy : (B,) share of samples whose most probable class is the true one
+    """
+
+    edges: FloatArray
+    count: npt.NDArray[np.int64]
+    confidence: FloatArray
+    accuracy: FloatArray
+
+
+def softmax_probabilities(logits: npt.ArrayLike) -> FloatArray:
+    """softmax(s), (N, K): exp(s_k) / Σ_j exp(s_j), however large the logits s.
+
+    Raises ValueError unless ``logits`` is a finite matrix of two or more columns.
+    """
+    s = _as_scores(logits, "logits")
+    weights = np.exp(s - s.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def max_log_probability(logits: npt.ArrayLike) -> FloatArray:
+    """Logarithm of the largest probability of softmax(s), (N,): max_k s_k - log Σ_k exp(s_k).
+
+    At most 0. Keeps its digits where the network is so sure that the probability rounds to 1.
+    Raises ValueError unless ``logits`` is a finite matrix of two or more columns.
+    """
+    s = _as_scores(logits, "logits")
+    weights = np.exp(s - s.max(axis=1, keepdims=True))
+    weights[np.arange(len(s)), s.argmax(axis=1)] = 0  # is 1, which would hide the others
+    return -np.log1p(weights.sum(axis=1))
+
+
+def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean over samples of -log p_y, in nats, for p = softmax(s): log Σ_k exp(s_k) - s_y.
+
+    At least 0; log K for equal logits. Keeps its digits down to 1e-300. Raises ValueError
+    for malformed ``logits`` or ``labels``.
+    """
+    s = _as_scores(logits, "logits")
+    y = _as_classes(labels, s)
+    lead = s.max(axis=1) - s[np.arange(len(s)), y]  # exactly 0 where the network is right
+    return float(np.mean(lead - max_log_probability(s)))
+
+
+def brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean over samples of Σ_k (p_k - onehot_k)², summed over all classes.
+
+    Between 0 (right and certain) and 2 (wrong and certain); 1 - 1/K for equal probabilities.
+    Raises ValueError for malformed ``probabilities`` or ``labels``. Source: Brier 1950
+    ("Verification of forecasts expressed in terms of probability").
+    """
+    p = _as_probabilities(probabilities)
+    errors = p.copy()
+    errors[np.arange(len(p)), _as_classes(labels, p)] -= 1
+    return float(np.mean(np.sum(errors**2, axis=1)))
+
+
+def reliability(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15) -> Reliability:
+    """Compare confidence with accuracy in equally wide bins of the confidence.
+
+    Between equally probable classes the lowest wins. Raises ValueError for malformed
+    ``probabilities`` or ``labels``, or less than one bin. Source: Guo, Pleiss, Sun and Weinberger
+    2017 ("On calibration of modern neural networks").
+    """
+    p = _as_probabilities(probabilities)
+    right = p.argmax(axis=1) == _as_classes(labels, p)
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}.")
+    confidence = p.max(axis=1)
+    # not linspace, whose 7/9 is a rounding below 7 / 9
+    edges = np.arange(bins + 1) / bins
+    # the probability of a certain float32 network may round to a little more than 1
+    index = np.minimum(edges.searchsorted(confidence, side="left"), bins) - 1
+
+    count = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):  # 0 / 0 of an empty bin
+        return Reliability(
+            edges=edges,
+            count=count,
+            confidence=np.bincount(index, confidence, bins) / count,
+            accuracy=np.bincount(index, right, bins) / count,
+        )
+
+
+def expected_calibration_error(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+) -> float:
+    """ECE: Σ_b n_b/N abs(accuracy_b - confidence_b) over equally wide bins of the confidence.
+
+    Between 0 (as sure as it is right) and 1. The samples in a bin make it larger by chance, the
+    more so the fewer there are: compare only equal N and ``bins``. Raises ValueError for malformed
+    ``probabilities`` or ``labels``, or less than one bin. Source: Guo, Pleiss, Sun and Weinberger
+    2017.
+    """
+    diagram = reliability(probabilities, labels, bins)
+    gaps = np.abs(diagram.accuracy - diagram.confidence)
+    return float(np.nansum(diagram.count * gaps) / diagram.count.sum())
+
+
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Temperature T > 0 for which softmax(s / T) gives the labels the largest likelihood.
+
+    Fit it on samples that neither trained the network nor are to measure its calibration. Above 1
+    where the network is surer than right. It changes no prediction. Source: Guo, Pleiss, Sun and
+    Weinberger 2017.
+
+    Parameters
+    ----------
+    logits : (N, K) finite
+        Scores s before the softmax.
+    labels : (N,) integers
+        True classes in 0..K-1.
+
+    Returns
+    -------
+    float
+        Within TEMPERATURE_BOUNDS. The lower bound where every label has the largest logit, because
+        then the likelihood grows without end as T falls; the upper one where the logits say no
+        more of the labels than equal ones, or less. 1 where all logits of a sample are equal, for
+        then every T is as good.
+
+    Raises
+    ------
+    ValueError
+        For malformed ``logits`` or ``labels``.
+    """
+    s = _as_scores(logits, "logits")
+    y = _as_classes(labels, s)
+    lead = s - s[np.arange(len(s)), y][:, None]
+    if not lead.any():
+        return 1.0
+    # in β = 1/T the mean of log Σ_k exp(β lead_k), the loss, is convex: its slope Σ_k p_k lead_k,
+    # with p = softmax(β lead), changes its sign once
+    low, high = np.log(TEMPERATURE_BOUNDS)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        p = softmax_probabilities(lead / np.exp(middle))
+        if np.vdot(p, lead) > 0:  # a smaller β is better
+            low = middle
+        else:
+            high = middle
+    return float(np.exp((low + high) / 2))
+
+
+def _as_scores(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Return a finite float64 matrix with one column for each of two or more classes."""
+    scores = as_matrix(values, name)
+    if scores.shape[1] < 2:
+        raise ValueError(f"{name} must have at least 2 classes, not {scores.shape[1]}.")
+    return scores
+
+
+def _as_probabilities(values: npt.ArrayLike) -> FloatArray:
+    """Return probabilities (N, K) that are not negative and sum to 1, but for float32 rounding."""
+    p = _as_scores(values, "probabilities")
+    if p.min() < 0:
+        raise ValueError(f"probabilities must be at least 0, not {p.min()}.")
+    sums = p.sum(axis=1)
+    if np.abs(sums - 1).max() > 1e-4:
+        worst = np.abs(sums - 1).argmax()
+        raise ValueError(f"probabilities must sum to 1, but row {worst} sums to {sums[worst]}.")
+    return p
+
+
+def _as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
+    """Return labels (N,) in 0..K-1 for scores (N, K)."""
+    y = as_labels(labels, "labels", samples=len(scores))
+    classes = scores.shape[1]
+    if y.min() < 0 or y.max() >= classes:
+        raise ValueError(f"labels must be in 0..{classes - 1}, not {y.min()}..{y.max()}.")
+    return y

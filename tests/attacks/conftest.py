@@ -1,0 +1,87 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lpc_scratch.attacks import PixelModel, deepfool, fgsm, pgd, square_attack
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.nn.network import Network
+from lpc_scratch.training import load_configured_dataset, train
+
+ATTACKS = {
+    "fgsm": lambda model, images, labels, epsilon=0.03: fgsm(model, images, labels, epsilon),
+    "pgd": lambda model, images, labels, epsilon=0.03: pgd(
+        model, images, labels, epsilon, steps=10, restarts=2
+    ),
+    "pgd l2": lambda model, images, labels, epsilon=0.1: pgd(
+        model, images, labels, epsilon, norm="l2", steps=10, restarts=2
+    ),
+    "deepfool": lambda model, images, labels: deepfool(model, images, labels),
+    "square": lambda model, images, labels, epsilon=0.03: square_attack(
+        model, images, labels, epsilon, iterations=30
+    ),
+}
+
+
+def describe(image_shape, scale=2 / 255, shift=-1.0, mean=None):
+    """Return what a model needs to know of its data."""
+    return SimpleNamespace(
+        image_shape=image_shape,
+        scale=scale,
+        shift=shift,
+        feature_mean=mean,
+        feature_deviation=mean,
+    )
+
+
+@pytest.fixture(scope="session")
+def describe_data():
+    return describe
+
+
+@pytest.fixture(params=ATTACKS)
+def attack(request):
+    """Run a test on every attack."""
+    return ATTACKS[request.param]
+
+
+@pytest.fixture(params=[name for name in ATTACKS if name != "deepfool"])
+def bounded_attack(request):
+    """Run a test on every attack that takes an epsilon, with the norm that this bounds."""
+    return ATTACKS[request.param], "l2" if "l2" in request.param else "linf"
+
+
+@pytest.fixture
+def make_model(rng):
+    """Make a model of an untrained network on 4 x 4 images; its weights are random, and large."""
+
+    def make(seeds=0, dtype=np.float64, backend=None, classes=4, image_shape=(4, 4), **settings):
+        settings = {"hidden": (12,), "latent_dim": 6, "architecture": "linear"} | settings
+        features = int(np.prod(image_shape))
+        network = Network(features, classes, seeds=seeds, dtype=dtype, backend=backend, **settings)
+        network.parameters *= 6  # logits that differ by more than 1
+        return PixelModel(network, describe(image_shape))
+
+    return make
+
+
+@pytest.fixture
+def images(rng):
+    """Return 24 images without black or white pixels."""
+    return rng.uniform(0.3, 0.7, size=(24, 16))
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Return the digits, with 150 test images."""
+    dataset = load_configured_dataset(TrainConfig())
+    return replace(dataset, x_test=dataset.x_test[:150], y_test=dataset.y_test[:150])
+
+
+@pytest.fixture(scope="session")
+def digits_model(digits):
+    """Return two networks that have learned the digits."""
+    config = TrainConfig(hidden=(64,), latent_dim=8, gamma=1.0, seeds=(0, 1))
+    config = replace(config, learning_rate=5e-3, epochs=10, evaluate_every=10)
+    return PixelModel(train(config).network, digits)
