@@ -1,0 +1,170 @@
+"""`python -m lpc_scratch.evaluate`: what collapse buys, measured on trained runs."""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+import tyro
+import yaml
+
+from lpc_scratch import command_line
+from lpc_scratch.attacks import PixelModel
+from lpc_scratch.backend import get_backend
+from lpc_scratch.environment import describe_environment
+from lpc_scratch.errors import ConfigError
+from lpc_scratch.evaluation.calibration import evaluate_calibration
+from lpc_scratch.evaluation.figures import save_evaluation_plots
+from lpc_scratch.evaluation.measurement import COLUMNS, Measurement, tidy_rows
+from lpc_scratch.evaluation.noise import evaluate_noise
+from lpc_scratch.evaluation.ood import evaluate_ood
+from lpc_scratch.evaluation.report import TITLES, write_report
+from lpc_scratch.evaluation.robustness import L2, LINF, evaluate_robustness
+from lpc_scratch.evaluation.subject import Subject, load_subjects
+from lpc_scratch.evaluation.training import evaluate_training
+from lpc_scratch.evaluation.transfer import evaluate_transfer
+from lpc_scratch.experiments.tables import write_csv, write_text
+from lpc_scratch.tensor_file import writing
+
+Suite = Literal["robustness", "noise", "ood", "calibration", "transfer", "training", "all"]
+
+
+@dataclass(frozen=True)
+class EvaluateCommand:
+    """Measure what trained runs are worth beyond their accuracy, side by side, and write
+    evaluation.csv, evaluation.md and plots.
+
+    robustness attacks the images, noise spoils them, ood shows inputs of another kind and the
+    network's own mistakes, calibration compares confidence with accuracy, transfer trains networks
+    anew (on half of the classes, on few samples, on wrong labels), and training repeats the
+    accuracies that the run has recorded.
+    """  # noqa: D205
+
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN ...]")]
+    """Folders of runs; all networks of a run are measured."""
+    suite: tuple[Suite, ...] = ("all",)
+    """What to measure."""
+    samples: int = 1000
+    """Test samples that are looked at, at most; the same for all runs of a data set."""
+    epsilon: tuple[float, ...] = LINF
+    """Strengths of the attacks that bound every pixel, in pixel units from 0 to 1."""
+    epsilon_l2: tuple[float, ...] = L2
+    """Strengths of the attack that bounds the Euclidean length, in pixel units."""
+    attack_steps: int = 40
+    """Steps of the attack PGD, after each of its two starts."""
+    steps: int = 1500
+    """Optimiser steps of every network that is trained anew."""
+    train_samples: int = 2000
+    """Training samples of tests of wrong labels, and of the largest of the small training sets."""
+    seed: int = 0
+    """Decides samples, noise, random starts, held-out classes, shots and wrong labels."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """Where the networks live: cpu is NumPy, gpu is CuPy."""
+    data_dir: Path | None = None
+    """Folder with the files of mnist, fashion-mnist and kmnist; looked in first."""
+    output: Path | None = None
+    """Folder of the results; by default evaluation in the folder of a single run, and
+    runs/evaluation-<time> for several."""
+    quiet: bool = False
+    """Print nothing but errors and warnings."""
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ConfigError("no run is named: name one or more run folders")
+        if not self.suite:
+            raise ConfigError(f"suite is empty: choose from {', '.join(get_args(Suite))}")
+        least = {"samples": 2, "attack_steps": 1, "steps": 1, "train_samples": 1, "seed": 0}
+        for name, minimum in least.items():
+            if getattr(self, name) < minimum:
+                raise ConfigError(f"{name} must be at least {minimum}, not {getattr(self, name)}")
+        for name in ("epsilon", "epsilon_l2"):
+            for value in getattr(self, name):
+                if not (math.isfinite(value) and value >= 0):
+                    raise ConfigError(f"{name} must be finite and at least 0, not {value}")
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites to run, in order."""
+        return tuple(suite for suite in TITLES if {suite, "all"} & set(self.suite))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; see `command_line.run`."""
+    return command_line.run(_evaluate, arguments)
+
+
+def _evaluate(arguments: Sequence[str]) -> None:
+    command = tyro.cli(EvaluateCommand, prog="python -m lpc_scratch.evaluate", args=list(arguments))
+    folder = command.output or _default_folder(command.runs)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"output {folder} is a file, and the results need a folder")
+    subjects = load_subjects(
+        command.runs, command.samples, command.seed, command.device, command.data_dir
+    )
+    if {"robustness", "noise"} & set(command.suites):
+        for subject in subjects:  # before any work
+            PixelModel.from_run(subject.run)
+    rows: list[dict] = []
+    started = time.perf_counter()
+    for suite in command.suites:
+        for subject in subjects:
+            before = time.perf_counter()
+            rows += tidy_rows(subject, _run_suite(suite, subject, command))
+            write_csv(folder / "evaluation.csv", [{n: row[n] for n in COLUMNS} for row in rows])
+            if not command.quiet:
+                print(f"{subject.label}: {suite}, {time.perf_counter() - before:.1f} s", flush=True)
+    report = write_report(rows)
+    write_text(folder / "evaluation.md", report)
+    write_text(folder / "config.yaml", _settings(command))
+    about = describe_environment(get_backend(command.device))
+    about["wall_seconds"] = round(time.perf_counter() - started, 1)
+    write_text(folder / "environment.json", json.dumps(about, indent=2) + "\n")
+    with writing(folder, " to draw its figures"):
+        save_evaluation_plots(rows, folder / "plots")
+    if not command.quiet:
+        print(f"\n{report}\nThe evaluation is in {folder}")
+
+
+def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterator[Measurement]:
+    seed, steps = command.seed, command.steps
+    match suite:
+        case "robustness":
+            epsilons = (command.epsilon, command.epsilon_l2)
+            return evaluate_robustness(subject, *epsilons, command.attack_steps, seed)
+        case "noise":
+            return evaluate_noise(subject, seed)
+        case "ood":
+            return evaluate_ood(subject, steps, seed, command.data_dir)
+        case "calibration":
+            return evaluate_calibration(subject)
+        case "transfer":
+            return evaluate_transfer(subject, steps, command.train_samples, seed)
+        case _:
+            return evaluate_training(subject)
+
+
+def _settings(command: EvaluateCommand) -> str:
+    """Return all settings of the command as YAML."""
+    plain = {
+        name: list(map(str, value)) if name == "runs" else value
+        for name, value in asdict(command).items()
+        if name not in ("output", "quiet")
+    }
+    plain["data_dir"] = str(command.data_dir) if command.data_dir else None
+    lists = {n: list(v) if isinstance(v, tuple) else v for n, v in plain.items()}
+    return yaml.safe_dump(lists, sort_keys=False)
+
+
+def _default_folder(runs: Sequence[Path]) -> Path:
+    if len(runs) == 1:
+        return runs[0] / "evaluation"
+    return Path("runs", f"evaluation-{datetime.now():%Y%m%d-%H%M%S}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

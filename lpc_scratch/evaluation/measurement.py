@@ -1,0 +1,62 @@
+"""One measured quantity, for all networks of a run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lpc_scratch.backend import Array
+from lpc_scratch.evaluation.subject import Subject
+
+COLUMNS = (
+    *("run", "dataset", "architecture", "member", "seed", "gamma"),
+    *("suite", "test", "level", "measure", "value", "settings"),
+)
+"""Columns of `evaluation.csv`, in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """One measured quantity.
+
+    Attributes
+    ----------
+    suite, test, measure : str
+        What was measured, how: "robustness", "pgd-linf", "accuracy".
+    values : float array (E,)
+        One value for each network of the run; nan where it is not defined.
+    level : float or None
+        Strength of the test: epsilon, a severity, a number of shots.
+    settings : str
+        All else that the number depends on.
+    """
+
+    suite: str
+    test: str
+    measure: str
+    values: Array
+    level: float | None = None
+    settings: str = ""
+
+
+def tidy_rows(subject: Subject, measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
+    """Return one row for each measurement and network, by the names of COLUMNS."""
+    config = subject.run.config
+    members = list(zip(config.seeds, config.initial_gammas, strict=True))
+    return [
+        {
+            "run": subject.label,
+            "dataset": subject.dataset.name,
+            "architecture": config.architecture,
+            "member": member,
+            "seed": seed,
+            "gamma": gamma if config.architecture == "binary" else 0.0,
+            "suite": measurement.suite,
+            "test": measurement.test,
+            "level": measurement.level,
+            "measure": measurement.measure,
+            "value": float(measurement.values[member]),
+            "settings": measurement.settings,
+        }
+        for measurement in measurements
+        for member, (seed, gamma) in enumerate(members)
+    ]

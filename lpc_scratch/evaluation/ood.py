@@ -1,0 +1,164 @@
+"""Does a network know what it does not know? Inputs of another kind, and its own mistakes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from data_utils import Dataset, DatasetError, load_dataset
+from data_utils.sources import SOURCES
+from lpc_scratch.backend import Array
+from lpc_scratch.evaluation.measurement import Measurement
+from lpc_scratch.evaluation.retraining import retrain
+from lpc_scratch.evaluation.splits import held_out_classes, without_classes
+from lpc_scratch.evaluation.subject import Subject
+from lpc_scratch.metrics import class_means
+from lpc_scratch.metrics.calibration import max_log_probability
+from lpc_scratch.metrics.detection import (
+    Mahalanobis,
+    aupr,
+    auroc,
+    distance_to_class_mean,
+    distance_to_code,
+    energy,
+    fpr_at_tpr,
+)
+
+Scores = dict[str, Array]
+"""How much each sample seems to be of the known kind, (N,), by the name of the score."""
+
+
+class Detector:
+    """The scores of one network, fitted to its training set.
+
+    Parameters
+    ----------
+    latent, labels : float64 array (N, D) and int array (N,)
+        The training set's.
+    coded : bool
+        Whether the latent layer has signs, so that there are codes to be close to: after a ReLU
+        there are none.
+    """
+
+    def __init__(self, latent: Array, labels: Array, coded: bool) -> None:
+        self.coded = coded
+        self.means = class_means(latent, labels)
+        self.codes = np.where(self.means > 0, 1, -1)
+        self.size = float(np.abs(self.means).mean())
+        self.mahalanobis = Mahalanobis.fit(latent, labels)
+
+    def scores(self, latent: Array, logits: Array) -> Scores:
+        """Return every score of samples with such latent activations (N, D) and logits (N, K)."""
+        found = {
+            "max probability": max_log_probability(logits),  # in the same order, without ties at 1
+            "energy": energy(logits),
+            "Mahalanobis": self.mahalanobis.score(latent),
+            "class mean": distance_to_class_mean(latent, self.means),
+        }
+        if self.coded:
+            found["code"] = distance_to_code(latent, self.codes, self.size)
+        return found
+
+
+def evaluate_ood(
+    subject: Subject, steps: int, seed: int, data_dir: Path | None
+) -> Iterator[Measurement]:
+    """Measure how well each score tells known from foreign inputs, and right from wrong answers.
+
+    Foreign inputs are the other image sets of the same shape that are on this machine, the
+    sample's own images with their pixels shuffled (each in its own way), and the classes that a
+    network was not trained on, for which networks are trained anew.
+
+    Parameters
+    ----------
+    subject : Subject
+        A run with its data.
+    steps : int
+        Optimiser steps of the networks that are trained on half of the classes.
+    seed : int
+        Decides the shuffles, the held-out classes, and which foreign images are shown.
+    data_dir : Path or None
+        Where other image sets are looked for first.
+    """
+    data, known = subject.dataset, subject.x
+    detectors = _detectors(subject)
+    inside = _scores(subject, detectors, known)
+    yield from _mistakes(subject, inside)
+    generator = np.random.default_rng(seed)
+    foreign = {"shuffled pixels": generator.permuted(known, axis=1)}
+    for name in SOURCES:
+        x = None if name == data.name else _other_images(name, data, data_dir)
+        if x is not None:
+            foreign[name] = x[generator.permutation(len(x))[: len(known)]]
+    for name, x in foreign.items():
+        settings = f"{len(known)} test samples against {len(x)} foreign"
+        yield from _detection(f"{name}", inside, _scores(subject, detectors, x), settings)
+    yield from _held_out(subject, steps, seed)
+
+
+def _held_out(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]:
+    """Train on half of the classes; the others are foreign."""
+    data = subject.dataset
+    new = held_out_classes(data.num_classes, seed)
+    if data.num_classes - len(new) < 2:
+        return
+    part = without_classes(data, new)
+    network = retrain(subject.run.config, part, steps)
+    trained = replace(
+        subject, run=replace(subject.run, network=network), dataset=part, x=part.x_test
+    )
+    detectors = _detectors(trained)
+    inside = np.isin(subject.y, new, invert=True)
+    known, foreign = (_scores(trained, detectors, subject.x[rows]) for rows in (inside, ~inside))
+    names = ", ".join(data.class_names[label] for label in new)
+    settings = f"classes {names}, {steps} steps on the others"
+    yield from _detection("held-out classes", known, foreign, settings)
+
+
+def _detectors(subject: Subject) -> list[Detector]:
+    coded = subject.run.config.architecture in ("binary", "linear")
+    latents = subject.latent(subject.dataset.x_train)
+    return [Detector(latent, subject.dataset.y_train, coded) for latent in latents]
+
+
+def _scores(subject: Subject, detectors: list[Detector], x: Array) -> list[Scores]:
+    both = zip(detectors, subject.latent(x), subject.logits(x), strict=True)
+    return [detector.scores(latent, logits) for detector, latent, logits in both]
+
+
+def _mistakes(subject: Subject, scores: list[Scores]) -> Iterator[Measurement]:
+    """Measure how well each score tells right from wrong answers; nan without a wrong one."""
+    right = subject.logits(subject.x).argmax(-1) == subject.y
+    settings = f"{len(subject.y)} test samples; right against wrong answers"
+    yield from _detection("own mistakes", _part(scores, right), _part(scores, ~right), settings)
+
+
+def _part(scores: list[Scores], rows: Array) -> list[Scores]:
+    """Return the scores of some samples (E, N) of each network."""
+    return [
+        {name: score[chosen] for name, score in of_member.items()}
+        for of_member, chosen in zip(scores, rows, strict=True)
+    ]
+
+
+def _detection(
+    test: str, inside: list[Scores], outside: list[Scores], settings: str
+) -> Iterator[Measurement]:
+    measures = {"AUROC": auroc, "FPR at 95 % TPR": fpr_at_tpr, "AUPR": aupr}
+    for score in inside[0]:
+        for measure, function in measures.items():
+            values = [
+                function(i[score], o[score]) if len(i[score]) and len(o[score]) else np.nan
+                for i, o in zip(inside, outside, strict=True)
+            ]
+            yield Measurement("ood", f"{test}, {score}", measure, np.array(values), None, settings)
+
+
+def _other_images(name: str, data: Dataset, data_dir: Path | None) -> Array | None:
+    """Return the test images of another image set, if it is on this machine and of the shape."""
+    try:
+        other = load_dataset(name, data_dir, progress=False, download=False)
+    except DatasetError:
+        return None
+    return other.x_test if other.image_shape == data.image_shape else None

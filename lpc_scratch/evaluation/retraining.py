@@ -1,0 +1,39 @@
+"""Networks trained anew with a run's settings."""
+
+import math
+from dataclasses import replace
+
+from data_utils import Dataset
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.nn.network import Network
+from lpc_scratch.trainer import Trainer
+
+
+def retrain(config: TrainConfig, dataset: Dataset, steps: int) -> Network:
+    """Return the networks of a configuration after at least so many steps on a data set.
+
+    What is equal for all data sets is the number of steps, not that of epochs, or a small one would
+    hardly be trained on. Schedules are stretched to the number of epochs that this takes.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss becomes infinite or NaN.
+    """
+    per_epoch = len(dataset.x_train) // min(config.batch_size, len(dataset.x_train))
+    epochs = math.ceil(steps / per_epoch)
+
+    def stretched(count: int) -> int:
+        return round(count * epochs / max(config.epochs, 1))
+
+    settings = replace(
+        config,
+        epochs=epochs,
+        gamma_every=max(1, stretched(config.gamma_every)),
+        learning_rate_every=max(1, stretched(config.learning_rate_every)),
+        warmup_epochs=stretched(config.warmup_epochs),
+    )
+    trainer = Trainer(settings, dataset)
+    for epoch in range(epochs):
+        trainer.run_epoch(epoch)
+    return trainer.network

@@ -1,0 +1,116 @@
+"""A run under examination: its networks, its data, and the sample of them that is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from data_utils import Dataset
+from lpc_scratch.backend import Array
+from lpc_scratch.errors import ConfigError, RunFolderError
+from lpc_scratch.loaded_run import Run
+from lpc_scratch.loading import load_run
+from lpc_scratch.training import load_configured_dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A run with the data that it was trained on.
+
+    Attributes
+    ----------
+    label : str
+        What the run is called in tables and figures.
+    run : Run
+        Its networks, E of them.
+    dataset : Dataset
+        Its data.
+    x, y : arrays (M, I) as stored and (M,)
+        The sample of the test set that is looked at.
+    """
+
+    label: str
+    run: Run
+    dataset: Dataset
+    x: Array
+    y: Array
+
+    @property
+    def members(self) -> int:
+        """E, the number of networks."""
+        return len(self.run.config.seeds)
+
+    def logits(self, x: Array) -> Array:
+        """Return the logits (E, N, K) of inputs as stored, in float64."""
+        return self._by_member(self.run.logits(x))
+
+    def latent(self, x: Array) -> Array:
+        """Return the latent activations (E, N, D) of inputs as stored, in float64."""
+        return self._by_member(self.run.latent(x))
+
+    def accuracy(self, x: Array) -> Array:
+        """Return the share (E,) of inputs as stored, of labels `y`, that are classified right."""
+        return np.mean(self.logits(x).argmax(-1) == self.y, axis=-1)
+
+    def _by_member(self, array: Array) -> Array:
+        return array.reshape(self.members, *array.shape[-2:]).astype(np.float64)
+
+
+def load_subjects(
+    folders: Sequence[Path], samples: int, seed: int, device: str, data_dir: Path | None
+) -> list[Subject]:
+    """Load runs with their data.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Run folders.
+    samples : int
+        At most so many of the test set are looked at, the same for all runs of a data set.
+    seed : int
+        Decides which.
+    device : {"cpu", "gpu"}
+        Where the networks live.
+    data_dir : Path or None
+        Where the data are looked for first; by default where the run had them.
+
+    Raises
+    ------
+    RunFolderError, ConfigError, DeviceError, DatasetError
+        If a run or its data cannot be had, or the data are no longer those of the run.
+    """
+    runs = [load_run(folder, device) for folder in folders]
+    labels = _labels(runs)
+    return [_load(*pair, samples, seed, data_dir) for pair in zip(labels, runs, strict=True)]
+
+
+def _load(label: str, run: Run, samples: int, seed: int, data_dir: Path | None) -> Subject:
+    config = replace(run.config, data_dir=data_dir) if data_dir else run.config
+    dataset = load_configured_dataset(config)
+    if (dataset.image_shape, dataset.class_names) != (run.image_shape, run.class_names):
+        raise RunFolderError(
+            f"{run.folder} was trained on inputs of shape {run.image_shape} and "
+            f"{len(run.class_names)} classes, and {dataset.name} now has {dataset.image_shape} and "
+            f"{dataset.num_classes}: supply the data that it was trained on"
+        )
+    count = min(samples, len(dataset.x_test))
+    chosen = np.random.default_rng(seed).permutation(len(dataset.x_test))[:count]
+    return Subject(label, run, dataset, dataset.x_test[chosen], dataset.y_test[chosen])
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Return the shortest names that tell runs apart: the architecture, or that of the folder."""
+    folders = [run.folder.resolve() for run in runs]
+    if len(set(folders)) < len(folders):
+        raise ConfigError("a run is named twice: name each once")
+    architectures = [str(run.config.architecture) for run in runs]
+    datasets = [run.config.dataset for run in runs]
+    candidates = (
+        architectures,
+        [f"{data} {kind}" for data, kind in zip(datasets, architectures, strict=True)],
+        [folder.name for folder in folders],
+    )
+    return next(
+        (names for names in candidates if len(set(names)) == len(runs)), [str(f) for f in folders]
+    )
