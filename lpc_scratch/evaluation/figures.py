@@ -70,9 +70,7 @@ def plot_training_gap(rows: Rows) -> Figure:
 def plot_transfer(rows: Rows) -> Figure:
     """Accuracy against shots, training size and share of wrong labels."""
     rows = [
-        row
-        if row["measure"] == "accuracy"
-        else {**row, "test": "wrong labels: how many are learnt"}
+        row if row["measure"] == "accuracy" else {**row, "test": "wrong labels: share learnt"}
         for row in _of(rows, suite="transfer")
     ]
     figure = _panels(rows, "", "accuracy", columns=4)

@@ -92,11 +92,14 @@ def _distances(
             yield Measurement("robustness", test, measure, np.atleast_1d(values), settings=settings)
     margins = margin_gradient_norm(model, images, labels)
     slopes, heights = np.atleast_2d(margins.gradient_norm), np.atleast_2d(margins.margin)
-    distances = np.where(heights > 0, np.atleast_2d(margins.distance), np.nan)
+    distances = [
+        np.median(distance[height > 0]) if (height > 0).any() else np.nan
+        for distance, height in zip(np.atleast_2d(margins.distance), heights, strict=True)
+    ]
     for measure, values in (
         ("mean slope", slopes.mean(axis=-1)),
         ("mean margin", heights.mean(axis=-1)),
-        ("median margin / slope, correct only", np.nanmedian(distances, axis=-1)),
+        ("median margin / slope, correct only", np.array(distances)),
     ):
         yield Measurement(
             "robustness",
