@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
+import psutil
 import yaml
 
 from data_utils import DATASETS
@@ -37,15 +38,19 @@ class ResultStore:
         return self.cells / f"{cell_key(config)}.safetensors"
 
     def prepare(self) -> None:
-        """Make the folder, before there is anything to lose.
+        """Make the folder, before there is anything to lose, and clear up after killed processes.
 
         Raises
         ------
         RunFolderError
-            If it cannot be made.
+            If it cannot be written.
         """
         with writing(self.cells):
             self.cells.mkdir(parents=True, exist_ok=True)
+            for file in self.cells.glob("*.safetensors.*.partial"):
+                writer = file.name.split(".")[-2]
+                if not (writer.isdecimal() and psutil.pid_exists(int(writer))):
+                    file.unlink(missing_ok=True)
 
     def save(self, result: Result) -> None:
         """Write a result, atomically.
@@ -63,8 +68,8 @@ class ResultStore:
             "class_names": json.dumps(result.class_names),
             "environment": json.dumps(result.environment),
         }
-        self.prepare()
         with writing(self.cells):
+            self.cells.mkdir(parents=True, exist_ok=True)
             save_tensors(self.path(result.config), result.arrays, texts)
 
     def load(self, config: TrainConfig) -> Result | None:

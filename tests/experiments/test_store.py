@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -212,3 +213,15 @@ def test_file_in_the_way_of_the_folder_is_one_sentence(store, result, tmp_path, 
         store.save(result)
     assert "\n" not in str(error.value)
     assert file.read_text() == "mine"
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_what_a_living_one_writes_kept(tmp_path):
+    store = ResultStore(tmp_path)
+    store.prepare()
+    dead, living = (
+        store.cells / f"0.safetensors.{pid}.partial" for pid in (2**22 + 1, os.getpid())
+    )
+    for file in (dead, living):
+        file.touch()
+    store.prepare()
+    assert list(store.cells.iterdir()) == [living]
