@@ -21,6 +21,7 @@ from lpc_scratch.evaluation.subject import Subject
 LINF = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 L2 = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 STARTS = 2
+STEP = 0.25  # of epsilon: smaller steps find fewer adversarials where logits are nearly flat
 QUERIES = 300
 
 
@@ -49,12 +50,18 @@ def evaluate_robustness(
     images, labels = model.pixels(subject.x), subject.y
     shown = f"{len(images)} test images in [0, 1]"
     pgd_settings = (
-        f"{steps} steps of 2.5 epsilon / {steps}, from the point of one full step and from a "
-        f"random one, up the cross-entropy and then the margin, {shown}"
+        f"{steps} steps of epsilon * {STEP:g}, from the point of one full step and from a random "
+        f"one, up the cross-entropy and then the margin, {shown}"
     )
 
     def attack_by_pgd(norm: Literal["linf", "l2"]) -> Callable[[float], AttackResult]:
-        return lambda e: pgd(model, images, labels, e, norm, steps, restarts=STARTS, seed=seed)
+        def attack(epsilon: float) -> AttackResult:
+            length = STEP * epsilon or None
+            return pgd(
+                model, images, labels, epsilon, norm, steps, length, restarts=STARTS, seed=seed
+            )
+
+        return attack
 
     attacks: tuple[tuple[str, tuple[float, ...], Callable[[float], AttackResult], str], ...] = (
         ("fgsm", linf, lambda e: fgsm(model, images, labels, e), f"one step, {shown}"),
