@@ -6,6 +6,7 @@ import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +53,15 @@ def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
 def train_config(command: TrainConfig) -> TrainConfig:
     """Return the settings of training of a command, without those of the command itself."""
     return TrainConfig(**{f.name: getattr(command, f.name) for f in fields(TrainConfig)})
+
+
+def new_folder(name: str) -> Path:
+    """Return a folder in `runs` that does not exist yet, named with the time."""
+    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    candidates = (
+        Path("runs", f"{stem}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 100)))
+    )
+    return next(path for path in candidates if not path.exists())
 
 
 def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None) -> int:

@@ -288,8 +288,8 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def dump_config(config: TrainConfig, without: Collection[str] = ()) -> str:
-    """Return a configuration as YAML that `load_config` reads back to an equal one.
+def dump_config(config: Any, without: Collection[str] = ()) -> str:
+    """Return a dataclass of settings as YAML, which `load_config` reads back to an equal one.
 
     `without` names fields to leave out.
     """
@@ -342,5 +342,5 @@ def _number(name: str, kind: type, value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """Return a value as YAML writes it without tags."""
     if isinstance(value, tuple):
-        return list(value)
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value

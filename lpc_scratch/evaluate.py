@@ -5,17 +5,16 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import tyro
-import yaml
 
 from lpc_scratch import command_line
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.backend import get_backend
+from lpc_scratch.config import dump_config
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
@@ -120,7 +119,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
                 print(f"{subject.label}: {suite}, {time.perf_counter() - before:.1f} s", flush=True)
     report = write_report(rows)
     write_text(folder / "evaluation.md", report)
-    write_text(folder / "config.yaml", _settings(command))
+    settings = dump_config(command, without=("output", "quiet"))
+    write_text(folder / "config.yaml", settings)
     about = describe_environment(get_backend(command.device))
     about["wall_seconds"] = round(time.perf_counter() - started, 1)
     write_text(folder / "environment.json", json.dumps(about, indent=2) + "\n")
@@ -148,22 +148,8 @@ def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterat
             return evaluate_training(subject)
 
 
-def _settings(command: EvaluateCommand) -> str:
-    """Return all settings of the command as YAML."""
-    plain = {
-        name: list(map(str, value)) if name == "runs" else value
-        for name, value in asdict(command).items()
-        if name not in ("output", "quiet")
-    }
-    plain["data_dir"] = str(command.data_dir) if command.data_dir else None
-    lists = {n: list(v) if isinstance(v, tuple) else v for n, v in plain.items()}
-    return yaml.safe_dump(lists, sort_keys=False)
-
-
 def _default_folder(runs: Sequence[Path]) -> Path:
-    if len(runs) == 1:
-        return runs[0] / "evaluation"
-    return Path("runs", f"evaluation-{datetime.now():%Y%m%d-%H%M%S}")
+    return runs[0] / "evaluation" if len(runs) == 1 else command_line.new_folder("evaluation")
 
 
 if __name__ == "__main__":

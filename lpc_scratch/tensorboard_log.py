@@ -47,7 +47,6 @@ class TensorBoardLog:
         self.path = folder / "tensorboard"
         self._folder, self._recorder = folder, recorder
         self._file: Any = None
-        self._resumed = False
 
     @staticmethod
     def check() -> None:
@@ -68,7 +67,6 @@ class TensorBoardLog:
             As the recorder; or if the log cannot be written.
         """
         done = self._recorder.begin(trainer, history)
-        self._resumed = done is not None
         if done is not None:
             with writing(self._folder, " to log it"):
                 self._log(trainer, history, history.rows, done)

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from lpc_scratch import command_line
@@ -66,7 +65,7 @@ def _train(arguments: Sequence[str]) -> None:
     if command.output:
         RunFolder(command.output, command.resume, command.overwrite).check(config)
     dataset = load_configured_dataset(config, progress=not command.quiet)
-    path = command.output or _new_folder(f"{dataset.name}-{config.architecture}")
+    path = command.output or command_line.new_folder(f"{dataset.name}-{config.architecture}")
     run = RunFolder(path, command.resume, command.overwrite)
     required = check_memory(config, dataset)
     progress = None
@@ -81,15 +80,6 @@ def _train(arguments: Sequence[str]) -> None:
     run.draw()
     if not command.quiet:
         print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")
-
-
-def _new_folder(name: str) -> Path:
-    """Return a folder in `runs` that does not exist yet, named with the time."""
-    stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-    candidates = (
-        Path("runs", f"{stem}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 100)))
-    )
-    return next(path for path in candidates if not path.exists())
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from data_utils.corruptions import CORRUPTIONS, corrupt
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
-from lpc_scratch.evaluation.subject import Subject
+from lpc_scratch.evaluation.subject import Subject, accuracy
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -26,17 +26,15 @@ def evaluate_noise(subject: Subject, seed: int) -> Iterator[Measurement]:
     settings = f"{len(pixels)} test images, seed {seed}"
     images = np.clip(pixels, 0, 1).reshape(-1, *subject.run.image_shape)
 
-    def accuracy(shown: Array) -> Array:
-        logits = model.logits(shown.reshape(len(shown), -1))
-        predicted = logits.argmax(-1).reshape(subject.members, -1)
-        return np.mean(predicted == subject.y, axis=-1)
+    def accuracy_on(shown: Array) -> Array:
+        return accuracy(model.logits(shown.reshape(len(shown), -1)), subject.y)
 
-    clean = accuracy(images)
+    clean = accuracy_on(images)
     at_severity: dict[int, list[Array]] = {severity: [] for severity in SEVERITIES}
     for name in CORRUPTIONS:
         yield Measurement("noise", name, "accuracy", clean, 0, settings)
         for severity in SEVERITIES:
-            found = accuracy(corrupt(images, name, severity, seed))
+            found = accuracy_on(corrupt(images, name, severity, seed))
             at_severity[severity].append(found)
             yield Measurement("noise", name, "accuracy", found, severity, settings)
     yield Measurement("noise", "mean of all", "accuracy", clean, 0, settings)

@@ -10,8 +10,7 @@ from data_utils import Dataset, DatasetError, load_dataset
 from data_utils.sources import SOURCES
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
-from lpc_scratch.evaluation.retraining import retrain
-from lpc_scratch.evaluation.splits import held_out_classes, without_classes
+from lpc_scratch.evaluation.retraining import train_without_half
 from lpc_scratch.evaluation.subject import Subject
 from lpc_scratch.metrics import class_means
 from lpc_scratch.metrics.calibration import max_log_probability
@@ -44,7 +43,6 @@ class Detector:
     def __init__(self, latent: Array, labels: Array, coded: bool) -> None:
         self.coded = coded
         self.means = class_means(latent, labels)
-        self.codes = np.where(self.means > 0, 1, -1)
         self.size = float(np.abs(self.means).mean())
         self.mahalanobis = Mahalanobis.fit(latent, labels)
 
@@ -57,7 +55,7 @@ class Detector:
             "class mean": distance_to_class_mean(latent, self.means),
         }
         if self.coded:
-            found["code"] = distance_to_code(latent, self.codes, self.size)
+            found["code"] = distance_to_code(latent, self.means > 0, self.size)
         return found
 
 
@@ -93,18 +91,16 @@ def evaluate_ood(
             foreign[name] = x[generator.permutation(len(x))[: len(known)]]
     for name, x in foreign.items():
         settings = f"{len(known)} test samples against {len(x)} foreign"
-        yield from _detection(f"{name}", inside, _scores(subject, detectors, x), settings)
+        yield from _detection(name, inside, _scores(subject, detectors, x), settings)
     yield from _held_out(subject, steps, seed)
 
 
 def _held_out(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]:
     """Train on half of the classes; the others are foreign."""
     data = subject.dataset
-    new = held_out_classes(data.num_classes, seed)
-    if data.num_classes - len(new) < 2:
+    if data.num_classes < 3:  # half of them are no two
         return
-    part = without_classes(data, new)
-    network = retrain(subject.run.config, part, steps)
+    network, part, new = train_without_half(subject, steps, seed)
     trained = replace(
         subject, run=replace(subject.run, network=network), dataset=part, x=part.x_test
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from data_utils import Dataset
-from lpc_scratch.backend import Array
+from lpc_scratch.backend import Array, Device
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.loaded_run import Run
 from lpc_scratch.loading import load_run
@@ -49,16 +49,17 @@ class Subject:
         """Return the latent activations (E, N, D) of inputs as stored, in float64."""
         return self._by_member(self.run.latent(x))
 
-    def accuracy(self, x: Array) -> Array:
-        """Return the share (E,) of inputs as stored, of labels `y`, that are classified right."""
-        return np.mean(self.logits(x).argmax(-1) == self.y, axis=-1)
-
     def _by_member(self, array: Array) -> Array:
         return array.reshape(self.members, *array.shape[-2:]).astype(np.float64)
 
 
+def accuracy(logits: Array, labels: Array) -> Array:
+    """Return the share (E,) of samples that logits (..., N, K) classify as labelled (N,)."""
+    return np.atleast_1d(np.mean(logits.argmax(-1) == labels, axis=-1))
+
+
 def load_subjects(
-    folders: Sequence[Path], samples: int, seed: int, device: str, data_dir: Path | None
+    folders: Sequence[Path], samples: int, seed: int, device: Device, data_dir: Path | None
 ) -> list[Subject]:
     """Load runs with their data.
 
@@ -82,10 +83,14 @@ def load_subjects(
     """
     runs = [load_run(folder, device) for folder in folders]
     labels = _labels(runs)
-    return [_load(*pair, samples, seed, data_dir) for pair in zip(labels, runs, strict=True)]
+    return [
+        _load(*pair, samples, seed, device, data_dir) for pair in zip(labels, runs, strict=True)
+    ]
 
 
-def _load(label: str, run: Run, samples: int, seed: int, data_dir: Path | None) -> Subject:
+def _load(
+    label: str, run: Run, samples: int, seed: int, device: Device, data_dir: Path | None
+) -> Subject:
     config = replace(run.config, data_dir=data_dir) if data_dir else run.config
     dataset = load_configured_dataset(config)
     if (dataset.image_shape, dataset.class_names) != (run.image_shape, run.class_names):
@@ -96,6 +101,9 @@ def _load(label: str, run: Run, samples: int, seed: int, data_dir: Path | None) 
         )
     count = min(samples, len(dataset.x_test))
     chosen = np.random.default_rng(seed).permutation(len(dataset.x_test))[:count]
+    # Where networks are trained anew, whatever the run itself was trained on.
+    numba = run.config.numba and device == "cpu"
+    run = replace(run, config=replace(run.config, device=device, numba=numba))
     return Subject(label, run, dataset, dataset.x_test[chosen], dataset.y_test[chosen])
 
 

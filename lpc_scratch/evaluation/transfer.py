@@ -1,7 +1,6 @@
 """Transfer, few labels and wrong labels: does collapse help or hurt? Trains networks anew."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -9,14 +8,13 @@ from sklearn.linear_model import LogisticRegression
 from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
-from lpc_scratch.evaluation.retraining import retrain
+from lpc_scratch.evaluation.retraining import retrain, train_without_half
 from lpc_scratch.evaluation.splits import (
-    held_out_classes,
     smaller,
     with_wrong_labels,
     without_classes,
 )
-from lpc_scratch.evaluation.subject import Subject
+from lpc_scratch.evaluation.subject import Subject, accuracy
 from lpc_scratch.inference import CHUNK, latent_and_logits
 from lpc_scratch.metrics import class_means
 from lpc_scratch.nn.network import Network
@@ -47,29 +45,28 @@ def evaluate_transfer(
     trained = f"{steps} steps, schedules stretched to them"
     yield from _few_shots(subject, steps, seed)
     data = subject.dataset
-    config = replace(subject.run.config, device=subject.run.network.backend.name)
+    config = subject.run.config
     for size in _sizes(min(samples, len(data.x_train)), data.num_classes):
         network = retrain(config, smaller(data, size, seed), steps)
-        accuracy = _accuracy(network, subject, subject.x, subject.y)
-        yield Measurement("transfer", "training size", "accuracy", accuracy, size, trained)
+        right = _accuracy(network, subject, subject.x, subject.y)
+        yield Measurement("transfer", "training size", "accuracy", right, size, trained)
     part = smaller(data, samples, seed)
     for share in NOISE:
         noisy = with_wrong_labels(part, share, seed)
         network = retrain(config, noisy, steps)
-        accuracy = _accuracy(network, subject, subject.x, subject.y)
+        right = _accuracy(network, subject, subject.x, subject.y)
         fitted = _accuracy(network, subject, noisy.x_train, noisy.y_train)
         settings = f"{trained}, {len(part.x_train)} training samples"
-        yield Measurement("transfer", "wrong labels", "accuracy", accuracy, share, settings)
+        yield Measurement("transfer", "wrong labels", "accuracy", right, share, settings)
         yield Measurement("transfer", "wrong labels", "fitted labels", fitted, share, settings)
 
 
 def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]:
     """Train on half of the classes, and tell the others apart by their features."""
     data = subject.dataset
-    new = held_out_classes(data.num_classes, seed)
-    if len(new) < 2 or data.num_classes - len(new) < 2:
+    if data.num_classes < 4:  # half of them are no two
         return
-    network = retrain(subject.run.config, without_classes(data, new), steps)
+    network, _, new = train_without_half(subject, steps, seed)
     others = without_classes(data, np.setdiff1d(np.arange(data.num_classes), new))
     train = _features(network, others, others.x_train)
     test = _features(network, others, others.x_test)
@@ -88,9 +85,9 @@ def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]
                     ]
                     for x, t in zip(train[layer], test[layer], strict=True)
                 ]
-                accuracy = np.mean(shares, axis=1)
+                right = np.mean(shares, axis=1)
                 test_name = f"few shots, {layer}, {name}"
-                yield Measurement("transfer", test_name, "accuracy", accuracy, shots, settings)
+                yield Measurement("transfer", test_name, "accuracy", right, shots, settings)
 
 
 def _features(network: Network, dataset: Dataset, x: Array) -> dict[str, Array]:
@@ -140,5 +137,4 @@ def _accuracy(network: Network, subject: Subject, x: Array, y: Array) -> Array:
     data = subject.dataset
     inputs = network.backend.to_device(x)
     _, logits = latent_and_logits(network, inputs, data.scale, data.shift)
-    predicted = network.backend.to_host(logits).argmax(-1).reshape(subject.members, -1)
-    return np.mean(predicted == y, axis=1)
+    return accuracy(network.backend.to_host(logits), y)

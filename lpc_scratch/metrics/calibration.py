@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import FloatArray, IntArray, as_labels, as_matrix
+from lpc_scratch.metrics.classes import FloatArray, as_classes, as_scores
 
 TEMPERATURE_BOUNDS = (1e-3, 1e3)
 """The smallest and largest temperature that :func:`fit_temperature` considers."""
@@ -42,7 +42,7 @@ def softmax_probabilities(logits: npt.ArrayLike) -> FloatArray:
 
     Raises ValueError unless ``logits`` is a finite matrix of two or more columns.
     """
-    s = _as_scores(logits, "logits")
+    s = as_scores(logits, "logits")
     weights = np.exp(s - s.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
@@ -53,7 +53,7 @@ def max_log_probability(logits: npt.ArrayLike) -> FloatArray:
     At most 0. Keeps its digits where the network is so sure that the probability rounds to 1.
     Raises ValueError unless ``logits`` is a finite matrix of two or more columns.
     """
-    s = _as_scores(logits, "logits")
+    s = as_scores(logits, "logits")
     weights = np.exp(s - s.max(axis=1, keepdims=True))
     weights[np.arange(len(s)), s.argmax(axis=1)] = 0  # is 1, which would hide the others
     return -np.log1p(weights.sum(axis=1))
@@ -65,8 +65,8 @@ def negative_log_likelihood(logits: npt.ArrayLike, labels: npt.ArrayLike) -> flo
     At least 0; log K for equal logits. Keeps its digits down to 1e-300. Raises ValueError
     for malformed ``logits`` or ``labels``.
     """
-    s = _as_scores(logits, "logits")
-    y = _as_classes(labels, s)
+    s = as_scores(logits, "logits")
+    y = as_classes(labels, s)
     lead = s.max(axis=1) - s[np.arange(len(s)), y]  # exactly 0 where the network is right
     return float(np.mean(lead - max_log_probability(s)))
 
@@ -80,7 +80,7 @@ def brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """
     p = _as_probabilities(probabilities)
     errors = p.copy()
-    errors[np.arange(len(p)), _as_classes(labels, p)] -= 1
+    errors[np.arange(len(p)), as_classes(labels, p)] -= 1
     return float(np.mean(np.sum(errors**2, axis=1)))
 
 
@@ -92,7 +92,7 @@ def reliability(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int =
     2017 ("On calibration of modern neural networks").
     """
     p = _as_probabilities(probabilities)
-    right = p.argmax(axis=1) == _as_classes(labels, p)
+    right = p.argmax(axis=1) == as_classes(labels, p)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins}.")
     confidence = p.max(axis=1)
@@ -153,8 +153,8 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     ValueError
         For malformed ``logits`` or ``labels``.
     """
-    s = _as_scores(logits, "logits")
-    y = _as_classes(labels, s)
+    s = as_scores(logits, "logits")
+    y = as_classes(labels, s)
     lead = s - s[np.arange(len(s)), y][:, None]
     if not lead.any():
         return 1.0
@@ -171,17 +171,9 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _as_scores(values: npt.ArrayLike, name: str) -> FloatArray:
-    """Return a finite float64 matrix with one column for each of two or more classes."""
-    scores = as_matrix(values, name)
-    if scores.shape[1] < 2:
-        raise ValueError(f"{name} must have at least 2 classes, not {scores.shape[1]}.")
-    return scores
-
-
 def _as_probabilities(values: npt.ArrayLike) -> FloatArray:
     """Return probabilities (N, K) that are not negative and sum to 1, but for float32 rounding."""
-    p = _as_scores(values, "probabilities")
+    p = as_scores(values, "probabilities")
     if p.min() < 0:
         raise ValueError(f"probabilities must be at least 0, not {p.min()}.")
     sums = p.sum(axis=1)
@@ -189,12 +181,3 @@ def _as_probabilities(values: npt.ArrayLike) -> FloatArray:
         worst = np.abs(sums - 1).argmax()
         raise ValueError(f"probabilities must sum to 1, but row {worst} sums to {sums[worst]}.")
     return p
-
-
-def _as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
-    """Return labels (N,) in 0..K-1 for scores (N, K)."""
-    y = as_labels(labels, "labels", samples=len(scores))
-    classes = scores.shape[1]
-    if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"labels must be in 0..{classes - 1}, not {y.min()}..{y.max()}.")
-    return y

@@ -53,6 +53,23 @@ def as_labels(labels: npt.ArrayLike, name: str, samples: int) -> IntArray:
     return array
 
 
+def as_scores(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Return a finite float64 matrix with one column for each of two or more classes."""
+    scores = as_matrix(values, name)
+    if scores.shape[1] < 2:
+        raise ValueError(f"{name} must have at least 2 classes, not {scores.shape[1]}.")
+    return scores
+
+
+def as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
+    """Return labels (N,) in 0..K-1 for scores (N, K)."""
+    y = as_labels(labels, "labels", samples=len(scores))
+    classes = scores.shape[1]
+    if y.min() < 0 or y.max() >= classes:
+        raise ValueError(f"labels must be in 0..{classes - 1}, not {y.min()}..{y.max()}.")
+    return y
+
+
 @dataclass(frozen=True, eq=False)
 class ClassGroups:
     """A latent of N samples and D coordinates, grouped into C classes.

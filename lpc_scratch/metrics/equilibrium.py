@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import FloatArray, IntArray, as_labels, as_matrix
+from lpc_scratch.metrics.classes import FloatArray, IntArray, as_classes, as_matrix, as_scores
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def margin(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     In units of the logits; negative where the network is wrong on balance. Raises ValueError for
     malformed ``logits`` or ``labels``, or fewer than two classes.
     """
-    s, y = _check_logits(logits, labels)
+    s = as_scores(logits, "logits")
+    y = as_classes(labels, s)
     rows = np.arange(len(s))
     others = s.copy()
     others[rows, y] = -np.inf
@@ -97,7 +98,8 @@ def balance(
     ValueError
         For a malformed argument, shapes that do not fit together, or fewer than two classes.
     """
-    s, y = _check_logits(logits, labels)
+    s = as_scores(logits, "logits")
+    y = as_classes(labels, s)
     N, K = s.shape
     D = as_matrix(latent, "latent").shape[1]
     z = _matrix_of_shape(latent, "latent", (N, D))
@@ -129,18 +131,6 @@ def _error_probability(s: FloatArray, y: IntArray) -> FloatArray:
     total = weights.sum(axis=1)
     weights[np.arange(len(s)), y] = 0
     return weights.sum(axis=1) / total
-
-
-def _check_logits(logits: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
-    """Return finite logits (N, K) of two or more classes, and labels (N,) in 0..K-1."""
-    s = as_matrix(logits, "logits")
-    N, K = s.shape
-    if K < 2:
-        raise ValueError(f"logits must have at least 2 classes, not {K}.")
-    y = as_labels(labels, "labels", samples=N)
-    if y.min() < 0 or y.max() >= K:
-        raise ValueError(f"labels must be in 0..{K - 1}, not {y.min()}..{y.max()}.")
-    return s, y
 
 
 def _matrix_of_shape(values: npt.ArrayLike, name: str, shape: tuple[int, int]) -> FloatArray:

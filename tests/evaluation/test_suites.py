@@ -1,5 +1,6 @@
 """What the suites measure, on small networks that a test can know."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
-from lpc_scratch.evaluation.retraining import retrain
+from lpc_scratch.evaluation.retraining import retrain, train_without_half
 from lpc_scratch.evaluation.robustness import evaluate_robustness
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
@@ -61,6 +62,22 @@ def test_runs_have_the_shortest_names_that_tell_them_apart(folder, tmp_path):
     assert labels == ["binary", "none"]
     with pytest.raises(ConfigError, match="a run is named twice"):
         load_subjects([folder, folder], **arguments)
+
+
+def test_run_of_a_gpu_is_trained_anew_where_it_is_loaded(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "run")
+    settings = tmp_path / "run" / "config.yaml"
+    settings.write_text(settings.read_text().replace("device: cpu", "device: gpu"))
+    moved = load_subjects([tmp_path / "run"], 50, 0, "cpu", None)[0]
+    assert values(evaluate_ood(moved, 20, 0, None), "held-out classes, energy", "AUROC").all()
+
+
+def test_suites_share_the_networks_trained_on_half_of_the_classes(subject, monkeypatch):
+    trained = []
+    monkeypatch.setattr(Trainer, "run_epoch", lambda self, epoch: trained.append(epoch))
+    networks = [train_without_half(subject, 10, seed=3)[0] for _ in range(2)]
+    assert networks[0] is networks[1]
+    assert len(trained) == 1
 
 
 def test_data_that_are_no_longer_those_of_the_run_are_refused(tmp_path, rng):
