@@ -1,0 +1,32 @@
+"""Every figure: arrays or rows of a run go in, a matplotlib `Figure` comes out.
+
+``runs`` has the figures of a training run. The others are those of the course in ``notebooks/``,
+so that a script can draw what a notebook draws. How a single panel is drawn is in
+:mod:`lpc_scratch.panels`; no figure uses pyplot, so nothing global changes.
+"""
+
+from lpc_scratch.plots.runs import (
+    RUN_PLOTS,
+    UNIMODAL_SCORE,
+    plot_class_codes,
+    plot_class_cosines,
+    plot_collapse,
+    plot_latent_histograms,
+    plot_overview,
+    plot_training,
+    save_figures,
+    save_run_plots,
+)
+
+__all__ = [
+    "RUN_PLOTS",
+    "UNIMODAL_SCORE",
+    "plot_class_codes",
+    "plot_class_cosines",
+    "plot_collapse",
+    "plot_latent_histograms",
+    "plot_overview",
+    "plot_training",
+    "save_figures",
+    "save_run_plots",
+]
