@@ -1,0 +1,36 @@
+"""Settings of the pages of the course, for Sphinx; `python -m notebooks.site` builds them."""
+
+from datetime import date
+
+project = "lpc_scratch"
+author = "the authors of lpc_scratch"
+project_copyright = f"{date.today().year}, {author}"
+
+# The root of the repository is the source: the notebooks and pages are where they always are.
+root_doc = "docs/index"
+include_patterns = [
+    "docs/index.md",
+    "README.md",
+    "notebooks/README.md",
+    "notebooks/0*.ipynb",
+    "results/README.md",
+    "results/robustness/README.md",
+    "benchmarks/README.md",
+]
+extensions = ["myst_nb", "sphinx.ext.githubpages"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "off"  # the outputs that are in the notebooks
+
+html_theme = "sphinx_book_theme"
+html_title = "lpc_scratch"
+html_favicon = "favicon.svg"
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "navbar_persistent": [],  # one field to search in, beside the chapters, is enough
+}
+html_context = {"default_mode": "light"}  # as the figures are

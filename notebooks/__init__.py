@@ -1,0 +1,51 @@
+"""The course: eight notebooks, and commands that run them, derive exercises and build pages."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import tyro
+
+FOLDER = Path(__file__).resolve().parent
+"""Where the notebooks are."""
+
+COURSE = (
+    "01_backprop_by_hand",
+    "02_push_and_pull",
+    "03_watch_collapse",
+    "04_binary_codes",
+    "05_neural_collapse",
+    "06_phase_transition",
+    "07_does_it_help",
+    "08_cpu_and_gpu",
+)
+"""Names of the notebooks, in the order of the course."""
+
+
+class CourseError(Exception):
+    """A notebook that is missing or damaged, or a tool that is not there."""
+
+
+def notebook_path(name: str) -> Path:
+    """Return the file of a notebook of the course.
+
+    Raises
+    ------
+    CourseError
+        If the course has no such notebook, or its file is missing.
+    """
+    if name not in COURSE:
+        raise CourseError(f"there is no notebook {name!r}: choose from {', '.join(COURSE)}")
+    path = FOLDER / f"{name}.ipynb"
+    if not path.is_file():
+        raise CourseError(f"{path} is missing: take it from the repository again")
+    return path
+
+
+def run_command(main: Callable[..., int], name: str) -> int:
+    """Run a command on the program's arguments and return its exit code; 2 for a CourseError."""
+    try:
+        return tyro.cli(main, prog=name, config=(tyro.conf.FlagCreatePairsOff,))
+    except CourseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2

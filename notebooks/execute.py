@@ -1,0 +1,133 @@
+"""python -m notebooks.execute: run the notebooks from top to bottom, and keep their new outputs.
+
+With ``LPC_FAST=1`` in the environment the trainings are short, and nothing is kept.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import tyro
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from lpc_scratch.course import is_fast
+from lpc_scratch.errors import one_line
+from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
+
+LARGEST = 2_000_000
+"""Bytes that a notebook with its outputs may have."""
+CELL_TIMEOUT = 1800  # seconds; on MNIST a training takes minutes
+WIDGET = "widget"  # tag of cells whose output only a running notebook can show
+
+
+def execute(path: Path, keep: bool) -> list[str]:
+    """Run a notebook in a new kernel, in its own folder, and return what is wrong with it.
+
+    Parameters
+    ----------
+    path : Path
+        The notebook.
+    keep : bool
+        Write it back with its new outputs, if nothing is wrong.
+
+    Raises
+    ------
+    CourseError
+        If the file is no notebook.
+    """
+    notebook = read(path)
+    metadata = nbformat.from_dict(notebook.metadata)
+    metadata.pop("widgets", None)  # JupyterLab keeps their state, and pages would fetch scripts
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        coalesce_streams=True,
+        record_timing=False,  # or every run would differ from the last
+        extra_arguments=["--log-level=ERROR"],  # the kernel's words on its sockets
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return [str(error)]
+    notebook.metadata = metadata  # without the versions of this kernel
+    for cell in notebook.cells:
+        if WIDGET in cell.metadata.get("tags", ()):
+            cell.outputs = []
+    text = nbformat.writes(notebook) + "\n"
+    problems = [*_noise(notebook), *_paths(text)]
+    size = len(text.encode())
+    if size > LARGEST:
+        problems.append(f"it has {size:,} bytes, more than {LARGEST:,}: show fewer pictures")
+    if keep and not problems:
+        path.write_text(text, encoding="utf-8")
+    return problems
+
+
+def read(path: Path) -> NotebookNode:
+    """Return the notebook of a file; raise CourseError if it is none."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:  # also what is no JSON, and no notebook
+        raise CourseError(f"{path} is no notebook: {one_line(error)}") from error
+
+
+def _noise(notebook: NotebookNode) -> Iterator[str]:
+    """Yield what cells have written to stderr."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream" and output.name == "stderr":
+                yield f"cell {cell.id} writes to stderr: {output.text.strip()[:300]}"
+
+
+def _paths(text: str) -> Iterator[str]:
+    """Yield the places of this machine that a notebook names."""
+    for folder in {str(FOLDER.parent), str(Path.home()), sys.prefix}:
+        if f"{folder}{os.sep}" in text:
+            yield f"its outputs name the folder {folder}"
+
+
+def main(
+    names: tyro.conf.Positional[tuple[str, ...]] = COURSE,
+    /,
+    check: bool = False,
+) -> int:
+    """Run notebooks of the course from top to bottom, and keep their new outputs.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Which notebooks; all of them by default.
+    check : bool
+        Keep nothing: only say whether they run without an error. LPC_FAST=1 implies it.
+
+    Returns
+    -------
+    int
+        0 if nothing is wrong, 1 otherwise.
+    """
+    keep = not (check or is_fast())
+    root = str(FOLDER.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # this checkout, whatever is installed
+    files = [notebook_path(name) for name in names]
+    failed = 0
+    for path in files:
+        start = time.perf_counter()
+        problems = execute(path, keep)
+        seconds = time.perf_counter() - start
+        print(f"{path.stem:24s} {seconds:6.1f} s  {'failed' if problems else 'ok'}", flush=True)
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        failed += bool(problems)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "python -m notebooks.execute"))

@@ -1,0 +1,83 @@
+"""python -m notebooks.students: the notebooks without their solutions, into exercises/.
+
+Exercises follow the conventions of nbgrader (https://nbgrader.readthedocs.io): a cell for the
+solution, with what is to be removed between BEGIN SOLUTION and END SOLUTION, and a cell of tests.
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, LockCells
+
+from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
+from notebooks.execute import read
+
+EXERCISES = FOLDER / "exercises"
+"""Where the student versions are."""
+
+
+def student_version(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of a notebook without solutions and outputs; tests and texts are kept.
+
+    Raises
+    ------
+    CourseError
+        If an exercise has nothing to remove, or no tests.
+    """
+    graded = {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+    }
+    for grade_id, cell in graded.items():
+        if not cell.metadata.nbgrader.solution:
+            continue
+        if "### BEGIN SOLUTION" not in cell.source:
+            raise CourseError(f"the exercise {grade_id} has no line '### BEGIN SOLUTION'")
+        if f"{grade_id}-check" not in graded:
+            raise CourseError(f"the exercise {grade_id} has no cell of tests, {grade_id}-check")
+    student = nbformat.from_dict(notebook)
+    for preprocessor in (CheckCellMetadata(), LockCells(), ClearSolutions(), ClearOutput()):
+        student, _ = preprocessor.preprocess(student, {})
+    return student
+
+
+def main(check: bool = False) -> int:
+    """Write the student version of every notebook.
+
+    Parameters
+    ----------
+    check : bool
+        Write nothing: only say whether exercises/ is what the notebooks give.
+
+    Returns
+    -------
+    int
+        0, or 1 if a check finds a difference.
+    """
+    differing = []
+    if not check:
+        EXERCISES.mkdir(exist_ok=True)
+    for name in COURSE:
+        text = nbformat.writes(student_version(read(notebook_path(name)))) + "\n"
+        path = EXERCISES / f"{name}.ipynb"
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            differing.append(_relative(path))
+    if differing:
+        print(f"not what the notebooks give: {', '.join(differing)}", file=sys.stderr)
+        print("write them with python -m notebooks.students", file=sys.stderr)
+        return 1
+    print(f"{len(COURSE)} notebooks in {_relative(EXERCISES)}")
+    return 0
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(FOLDER.parent).as_posix()
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main, "python -m notebooks.students"))
