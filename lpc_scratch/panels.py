@@ -1,8 +1,4 @@
-"""How one panel is drawn: each function fills the `Axes` that it is given.
-
-Made for print as well: colours are those of Okabe and Ito, which colour-blind readers can tell
-apart, and whatever a colour says is said again by a line style, a mark or lightness.
-"""
+"""How one panel is drawn: each function fills the `Axes` that it is given."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,20 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from lpc_scratch.palette import BLUE, DIVERGING, GREY, TIME, VERMILION
+
 Row = Mapping[str, float]
 
-BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#555555"
-GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
-MARKERS = "os^DvP<*X"  # one more than colours: a colour that comes again has another marker
 STYLES = ((BLUE, "-"), (VERMILION, "--"), ("black", ":"))
-# Negative ends darker than positive, so that a grey print still tells the signs apart.
-DIVERGING = LinearSegmentedColormap.from_list("blue-orange", ["#00497A", "#F7F7F7", ORANGE])
-TIME = LinearSegmentedColormap.from_list("time", ["#DCE9F2", "#00497A"])
 
 MAX_RIDGES = 8
 RIDGE_HEIGHT = 1.7  # in steps between two ridges: more than one, so that they overlap
@@ -89,7 +80,7 @@ def prepare_epochs(axes: Axes) -> None:
     tidy(axes)
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    draw_grid(axes)
 
 
 def write_instead(axes: Axes, reason: str) -> None:
@@ -101,6 +92,11 @@ def write_instead(axes: Axes, reason: str) -> None:
 def tidy(axes: Axes) -> None:
     """Take away the frame where there is no scale."""
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_grid(axes: Axes) -> None:
+    """Draw pale lines behind what is to be read off a scale."""
+    axes.grid(True, color="#E3E3E3", linewidth=0.6)
 
 
 def draw_reference(axes: Axes, value: float, label: str) -> None:

@@ -12,15 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lpc_scratch.palette import GREY, line_style
 from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
-    GREY,
-    MARKERS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
+    draw_grid,
     new_figure,
     tidy,
     write_instead,
@@ -29,8 +23,6 @@ from lpc_scratch.plots import save_figures
 
 Rows = Sequence[Mapping[str, Any]]
 
-_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black")
-_LINES = ("-", "--", "-.", ":")
 _WIDE = 3.4  # inches of a panel
 
 
@@ -179,7 +171,7 @@ def _panels(
 
 def _draw(axes: Axes, rows: Rows, runs: Sequence[str]) -> None:
     tidy(axes)
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    draw_grid(axes)
     for number, run in enumerate(runs):
         of_run = _of(rows, run=run)
         levels = _levels(of_run)
@@ -197,13 +189,7 @@ def _draw(axes: Axes, rows: Rows, runs: Sequence[str]) -> None:
 
 
 def _style(number: int) -> dict[str, Any]:
-    return {
-        "color": _COLOURS[number % len(_COLOURS)],
-        "marker": MARKERS[number % len(MARKERS)],
-        "linestyle": _LINES[number % len(_LINES)],
-        "markersize": 4,
-        "linewidth": 1.4,
-    }
+    return line_style(number) | {"markersize": 4, "linewidth": 1.4}
 
 
 def _legend(figure: Figure, runs: Sequence[str]) -> None:

@@ -23,15 +23,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from lpc_scratch.metrics import hamming_distances, simplex_hamming
+from lpc_scratch.palette import BLUE, GREEN, GREY, MARKERS, ORANGE, PURPLE, SKY, VERMILION
 from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
-    GREY,
-    MARKERS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
     Row,
     check_means,
     curves,

@@ -22,7 +22,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lpc_scratch.experiments.phases import PHASES
-from lpc_scratch.panels import (
+from lpc_scratch.palette import (
     BLUE,
     GREEN,
     GREY,
@@ -32,6 +32,9 @@ from lpc_scratch.panels import (
     SKY,
     TIME,
     VERMILION,
+)
+from lpc_scratch.panels import (
+    draw_grid,
     tidy,
     write_instead,
 )
@@ -237,7 +240,7 @@ def finish(axes: Axes, log_y: bool) -> None:
     if not axes.lines:
         write_instead(axes, "not defined")
         return
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    draw_grid(axes)
     if log_y:
         axes.set_yscale("log")
         low, high = axes.get_ylim()

@@ -6,19 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.palette import DIVERGING, GREY, line_style
 from lpc_scratch.panels import (
-    BLUE,
-    DIVERGING,
-    GREEN,
-    GREY,
-    VERMILION,
+    draw_grid,
     new_figure,
     prepare_epochs,
     tidy,
 )
 
-# What a colour says, the line and the mark say again.
-LINES = ((BLUE, "-", "o"), (VERMILION, "--", "s"), ("black", ":", "^"), (GREEN, "-.", "D"))
+MAX_CURVES = 4  # that stay legible in one panel
 GUIDES = ((0, (1, 1.5)), (0, (6, 2)), (0, (4, 1.5, 1, 1.5)))
 MAX_MARKS = 12
 
@@ -61,10 +57,8 @@ def plot_descent(
         prepare_epochs(axes)
         for name, curve in curves.items():
             values = _curve(name, curve, epochs, "epochs")
-            color, style, mark = LINES[names.index(name)]
             every = max(1, len(epochs) // MAX_MARKS)
-            looks = {"color": color, "linestyle": style, "marker": mark, "markevery": every}
-            axes.plot(epochs, values, label=name, **looks)
+            axes.plot(epochs, values, label=name, markevery=every, **line_style(names.index(name)))
         axes.set_xlabel("epoch")
         if curves:
             axes.legend(frameon=False)
@@ -109,11 +103,11 @@ def plot_difference_errors(
     figure = new_figure(7, 4)
     axes = figure.subplots()
     tidy(axes)
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
-    for (name, curve), (color, style, mark) in zip(errors.items(), LINES, strict=False):
+    draw_grid(axes)
+    for place, (name, curve) in enumerate(errors.items()):
         values = _curve(name, curve, epsilons, "epsilons")
         shown = np.where(values > 0, values, np.nan)
-        axes.plot(epsilons, shown, color=color, linestyle=style, marker=mark, ms=4, label=name)
+        axes.plot(epsilons, shown, ms=4, label=name, **line_style(place))
     axes.set(xscale="log", yscale="log")
     limits = axes.get_ylim()
     for (name, curve), dashes in zip((guides or {}).items(), GUIDES, strict=False):
@@ -190,8 +184,8 @@ def _mosaic(weights: npt.NDArray, shape: tuple[int, int], columns: int) -> npt.N
 
 
 def _check_number(names: Sequence[str]) -> None:
-    if not 1 <= len(names) <= len(LINES):
-        raise ValueError(f"there are styles for 1 to {len(LINES)} curves, not for {len(names)}.")
+    if not 1 <= len(names) <= MAX_CURVES:
+        raise ValueError(f"there is room for 1 to {MAX_CURVES} curves, not for {len(names)}.")
 
 
 def _curve(name: str, curve: npt.ArrayLike, places: npt.NDArray, of: str) -> npt.NDArray:

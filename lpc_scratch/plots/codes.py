@@ -16,14 +16,15 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
 from lpc_scratch.metrics import simplex_hamming
-from lpc_scratch.panels import (
+from lpc_scratch.palette import (
     BLUE,
     DIVERGING,
-    GREEN,
     GREY,
-    MARKERS,
     ORANGE,
     VERMILION,
+    mark_style,
+)
+from lpc_scratch.panels import (
     Row,
     check_means,
     literal,
@@ -33,7 +34,6 @@ from lpc_scratch.panels import (
 )
 from lpc_scratch.plots.simplex import orthographic
 
-COLORS = (BLUE, VERMILION, GREEN)
 CLOUDS = (("#9A9A9A", "."), (ORANGE, "x"))
 SIGN_RANGE = 1.5  # as in class codes: ±1 keeps a strong colour
 DIMENSION_PANELS = (
@@ -127,9 +127,9 @@ def plot_code_geometry(
     for (name, values), (color, marker) in zip(clouds.items(), CLOUDS, strict=False):
         x, y = np.asarray(values).T
         axes.scatter(x, y, s=16, color=color, marker=marker, alpha=0.6, label=name)
-    for (name, values), color, marker in zip(points.items(), COLORS, MARKERS, strict=False):
+    for place, (name, values) in enumerate(points.items()):
         x, y = np.asarray(values).T
-        mark = axes.scatter(x, y, s=70, color=color, marker=marker, zorder=4, label=name)
+        mark = axes.scatter(x, y, s=70, zorder=4, label=name, **mark_style(place))
         mark.set_edgecolor("black")
     low, high = classes // 2, -(-classes // 2)
     bound = low * high / (classes * (classes - 1) / 2)

@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lpc_scratch.experiments.comparison_plots import STYLES
-from lpc_scratch.panels import (
+from lpc_scratch.palette import (
     BLUE,
     DIVERGING,
-    GREEN,
     GREY,
     MARKERS,
-    VERMILION,
+    mark_style,
+)
+from lpc_scratch.panels import (
+    draw_grid,
     literal,
     new_figure,
     tidy,
@@ -28,7 +30,7 @@ Verdict = Literal["helps", "no difference", "hurts"]
 
 # Two-sided 95 % quantile of Student's t for S values, that is, S - 1 degrees of freedom.
 _STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306}
-_COLOURS = (BLUE, VERMILION, GREEN)
+_MAX_SETS = 3  # data sets that stay legible in one row
 
 
 def verdict(differences: npt.ArrayLike) -> Verdict:
@@ -121,7 +123,7 @@ def plot_test_against_training(
             look |= {"marker": MARKERS[place % len(MARKERS)], "markersize": 4, "linewidth": 1.4}
             axes.plot(x, y, **look, label=name)
         axes.set(title=title, xlabel="training accuracy")
-        axes.grid(True, color="#E3E3E3", linewidth=0.6)
+        draw_grid(axes)
         tidy(axes)
     grid[0].set_ylabel("test accuracy")
     grid[0].legend(frameon=False, fontsize=9, handlelength=4)
@@ -187,8 +189,8 @@ def plot_evidence(
         :func:`verdict` finds a difference, and hollow where it finds none.
     """
     names = list(dict.fromkeys(name for of in differences.values() for name in of))
-    if not 1 <= len(names) <= len(_COLOURS):
-        raise ValueError(f"differences must be of 1 to {len(_COLOURS)} data sets, not {names}.")
+    if not 1 <= len(names) <= _MAX_SETS:
+        raise ValueError(f"differences must be of 1 to {_MAX_SETS} data sets, not {names}.")
     figure = new_figure(8.2, 1.3 + 0.34 * len(differences))
     axes = figure.subplots()
     for row, of_question in enumerate(differences.values()):
@@ -199,17 +201,16 @@ def plot_evidence(
                 continue
             values = _seeds(of_question[name])
             hollow = verdict(values) == "no difference"
-            color = _COLOURS[place]
+            look = mark_style(place)
             axes.errorbar(
                 values.mean(),
                 row + 0.4 * ((place + 0.5) / len(names) - 0.5),
                 xerr=values.std(ddof=1),
-                color=color,
-                marker=MARKERS[place],
-                markerfacecolor="white" if hollow else color,
+                markerfacecolor="white" if hollow else look["color"],
                 markersize=6,
                 capsize=2,
                 label=name,
+                **look,
             )
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(differences)), list(differences))
@@ -218,12 +219,12 @@ def plot_evidence(
     axes.set_xlabel(f"← hurts      {label}      helps →")
     tidy(axes)
     handles = [
-        Line2D([], [], color=_COLOURS[place], marker=MARKERS[place], linestyle="", label=name)
+        Line2D([], [], linestyle="", label=name, **mark_style(place))
         for place, name in enumerate(names)
     ]
-    look: dict[str, Any] = {"marker": "o", "linestyle": "", "markerfacecolor": "white"}
+    white: dict[str, Any] = {"marker": "o", "linestyle": "", "markerfacecolor": "white"}
     handles.append(
-        Line2D([], [], color=GREY, **look, label="hollow: these seeds show no difference")
+        Line2D([], [], color=GREY, **white, label="hollow: these seeds show no difference")
     )
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
     return figure

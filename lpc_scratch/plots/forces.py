@@ -15,10 +15,21 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from lpc_scratch.panels import BLUE, GREEN, GREY, MARKERS, ORANGE, VERMILION, new_figure, tidy
+from lpc_scratch.palette import (
+    BLUE,
+    COLOURS,
+    GREY,
+    ORANGE,
+    VERMILION,
+    line_style,
+    mark_style,
+)
+from lpc_scratch.panels import (
+    draw_grid,
+    new_figure,
+    tidy,
+)
 
-COLORS = (BLUE, VERMILION, GREEN, ORANGE)
-DASHES = ("-", "--", ":", "-.")
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#A9C7DC", BLUE, "#00243D"])
 STAR: dict[str, Any] = {"color": ORANGE, "markeredgecolor": "black", "markersize": 14, "zorder": 5}
 BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1}
@@ -112,8 +123,9 @@ def plot_flows(
         levels = np.geomspace(0.02, 1, 9) * np.ptp(losses[k]) + losses[k].min()
         axes.contour(x, y, losses[k], levels, colors="#BBBBBB", linewidths=0.8)
         _draw_rays(axes, W, 0.9 * x.max())
-        axes.plot(*np.moveaxis(paths[k], -1, 0), color=COLORS[k % 4], linewidth=1.4)
-        axes.plot(*paths[k, 0].T, "o", color="white", markeredgecolor=COLORS[k % 4], markersize=5)
+        axes.plot(*np.moveaxis(paths[k], -1, 0), color=COLOURS[k % len(COLOURS)], linewidth=1.4)
+        rim = COLOURS[k % len(COLOURS)]
+        axes.plot(*paths[k, 0].T, "o", color="white", markeredgecolor=rim, markersize=5)
         axes.plot(*paths[k, -1].T, "*", **STAR)
         _frame(axes, x, y, f"points of class {k}")
     return figure
@@ -148,8 +160,8 @@ def plot_curves(
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, (ylabel, curves) in zip(grid, panels.items(), strict=True):
         for k, (name, curve) in enumerate(curves.items()):
-            style = {"color": (*COLORS[:3], "black")[k % 4], "linestyle": DASHES[k % 4]}
-            axes.plot(x, _shaped(curve, name, x.shape), linewidth=1.8, label=name, **style)
+            style = line_style(k) | {"marker": "", "linewidth": 1.8}
+            axes.plot(x, _shaped(curve, name, x.shape), label=name, **style)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         for axis in log:
             axes.set(**{f"{axis}scale": "log"})
@@ -158,7 +170,7 @@ def plot_curves(
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.grid(True, color="#E3E3E3", linewidth=0.6)
+        draw_grid(axes)
         tidy(axes)
         if len(curves) > 1:
             axes.legend(frameon=False, fontsize=8)
@@ -201,10 +213,9 @@ def plot_class_paths(
             axes.axline((0, 0), slope=slope, color=GREY, linestyle=":", linewidth=1)
         _draw_rays(axes, W.T, 0.97 * reach)
         for c in range(path.shape[1]):
-            axes.plot(*path[:, c].T, color=COLORS[c % 4], linewidth=1.6)
+            axes.plot(*path[:, c].T, color=COLOURS[c % len(COLOURS)], linewidth=1.6)
             axes.plot(*path[0, c], ".", color="black")
-            mark = {"marker": MARKERS[c % 9], "markeredgecolor": "black", "markersize": 8}
-            axes.plot(*path[-1, c], color=COLORS[c % 4], **mark)
+            axes.plot(*path[-1, c], markeredgecolor="black", markersize=8, **mark_style(c))
         _frame(axes, np.array([-reach, reach]), np.array([-reach, reach]), title)
     return figure
 

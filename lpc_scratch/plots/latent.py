@@ -5,7 +5,6 @@ Everywhere N samples, D latent coordinates and C classes; ``latent`` is (N, D) o
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpc_scratch.metrics import class_means
+from lpc_scratch.palette import BLUE, GREY, mark_style
 from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
-    GREY,
-    MARKERS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
     draw_codes,
     literal,
     new_figure,
     tidy,
 )
 
-CLASS_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
 _BINS = np.linspace(-2.5, 2.5, 51)  # in units of a coordinate's root mean square
 _COLUMNS = 4  # histograms side by side
 
@@ -67,7 +58,7 @@ def plot_latent_points(
     axes = figure.subplots()
     figure.subplots_adjust(0.13, 0.12, 0.83, 0.92)
     for label, name in enumerate(class_names):
-        style = _class_style(label)
+        style = mark_style(label)
         z_1, z_2 = z[y == label].T
         axes.scatter(z_1, z_2, s=16, alpha=0.55, linewidths=0, **style)
         axes.scatter([], [], label=literal(name), **style)
@@ -172,7 +163,7 @@ def plot_latent_means(
         for sign in (-1, 1):
             axes.plot([-limit, limit], [-sign * limit, sign * limit], color=GREY, ls=":", lw=0.8)
         for label, (point, name) in enumerate(zip(of_network, class_names, strict=True)):
-            axes.scatter(*point, s=45, label=literal(name), **_class_style(label))
+            axes.scatter(*point, s=45, label=literal(name), **mark_style(label))
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
         axes.tick_params(labelsize=8)
         tidy(axes)
@@ -181,12 +172,6 @@ def plot_latent_means(
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, title="class")
     return figure
-
-
-def _class_style(label: int) -> dict[str, Any]:
-    """Return colour and marker of a class; a colour that comes again has another marker."""
-    colour, marker = CLASS_COLOURS[label % len(CLASS_COLOURS)], MARKERS[label % len(MARKERS)]
-    return {"color": colour, "marker": marker}
 
 
 def _check(

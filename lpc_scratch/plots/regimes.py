@@ -4,19 +4,13 @@ The phases and the metrics over gamma are drawn by :mod:`lpc_scratch.experiments
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.palette import BLUE, line_style, mark_style
 from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
-    MARKERS,
-    ORANGE,
-    PURPLE,
-    VERMILION,
     Row,
     curves,
     new_figure,
@@ -24,13 +18,7 @@ from lpc_scratch.panels import (
     tidy,
 )
 
-_STYLES: tuple[dict[str, Any], ...] = (
-    {"color": BLUE, "linestyle": "-"},
-    {"color": VERMILION, "linestyle": "--"},
-    {"color": GREEN, "linestyle": "-."},
-    {"color": ORANGE, "linestyle": ":"},
-    {"color": PURPLE, "linestyle": (0, (7, 2, 1, 2))},
-)
+MAX_LINES = 5  # that stay legible in one panel
 # Title, unit and whether the axis is logarithmic, by the column that is drawn.
 _SCHEDULE_PANELS = {
     "gamma": ("Strength of the penalty", "gamma", True),
@@ -72,17 +60,17 @@ def plot_forces(
     for name, force in {"pull": pull, **forces}.items():
         if force.shape != z.shape:
             raise ValueError(f"{name!r} has shape {force.shape}, but z has {z.shape}.")
-    if not 1 <= len(forces) <= len(_STYLES):
-        raise ValueError(f"pushes must be 1 to {len(_STYLES)}, not {len(forces)}.")
+    if not 1 <= len(forces) <= MAX_LINES:
+        raise ValueError(f"pushes must be 1 to {MAX_LINES}, not {len(forces)}.")
 
     figure = new_figure(6.4, 3.8)
     axes = figure.subplots()
     axes.plot(z, pull, color="black", linewidth=2.4, label="pull of the cross-entropy")
-    for style, marker, (name, push) in zip(_STYLES, MARKERS, forces.items(), strict=False):
-        axes.plot(z, push, **style, linewidth=1.6, label=name)
+    for place, (name, push) in enumerate(forces.items()):
+        axes.plot(z, push, linewidth=1.6, label=name, **(line_style(place) | {"marker": ""}))
         at = np.array(_crossings(z, push - pull))
-        look = {"color": style["color"], "marker": marker, "linestyle": "", "markersize": 7}
-        axes.plot(at, np.interp(at, z, push), **look, markeredgecolor="black", zorder=4)
+        look = mark_style(place) | {"linestyle": "", "markersize": 7, "markeredgecolor": "black"}
+        axes.plot(at, np.interp(at, z, push), zorder=4, **look)
     axes.set(xlabel="place of the point, z", ylabel="force")
     axes.set_xlim(z[0], z[-1])
     axes.set_ylim(0, 1.12 * float(pull.max()))
@@ -158,17 +146,17 @@ def plot_schedules(rows: Mapping[str, Sequence[Row]]) -> Figure:
     ValueError
         If there is no run, or a run without rows or without one of the columns.
     """
-    if not 1 <= len(rows) <= len(_STYLES):
-        raise ValueError(f"rows must hold 1 to {len(_STYLES)} runs, not {len(rows)}.")
+    if not 1 <= len(rows) <= MAX_LINES:
+        raise ValueError(f"rows must hold 1 to {MAX_LINES} runs, not {len(rows)}.")
     figure = new_figure(9, 6)
     grid = figure.subplots(2, 2)
     for axes, (column, (title, unit, log)) in zip(grid.flat, _SCHEDULE_PANELS.items(), strict=True):
         prepare_epochs(axes)
-        for style, marker, (name, of_run) in zip(_STYLES, MARKERS, rows.items(), strict=False):
+        for place, (name, of_run) in enumerate(rows.items()):
             epochs, values = curves(of_run, column)
             shown = values[0] > 0 if log else np.isfinite(values[0])
-            look = {"marker": marker, "markersize": 4, "markevery": 0.1, "linewidth": 1.6}
-            axes.plot(epochs, np.where(shown, values[0], np.nan), **style, **look, label=name)
+            look = line_style(place) | {"markersize": 4, "markevery": 0.1, "linewidth": 1.6}
+            axes.plot(epochs, np.where(shown, values[0], np.nan), label=name, **look)
         axes.set(title=title, ylabel=unit)
         if log:
             axes.set_yscale("log")

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.palette import GREY
 from lpc_scratch.panels import (
-    GREY,
     Row,
     check_means,
     curves,

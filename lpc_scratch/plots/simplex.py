@@ -13,13 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from lpc_scratch.experiments.comparison_plots import STYLES
+from lpc_scratch.palette import COLOURS, line_style, mark_style
 from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
-    GREY,
-    MARKERS,
-    ORANGE,
-    VERMILION,
     Row,
     check_means,
     curves,
@@ -28,7 +23,6 @@ from lpc_scratch.panels import (
     tidy,
 )
 
-COLORS = (BLUE, VERMILION, GREEN, ORANGE, GREY)
 COLLAPSE_PANELS = {
     "nc1": ("NC1 (points of a class)", "tr($Σ_W Σ_B^+$) / C"),
     "etf_distance": ("NC2 (simplex)", "ETF distance"),
@@ -109,11 +103,10 @@ def plot_point_clouds(
     row = figure.subplots(1, len(arrays), squeeze=False, sharex=True, sharey=True)[0]
     for axes, (name, z) in zip(row, arrays.items(), strict=True):
         for c in np.unique(y):
-            color, marker = COLORS[c % len(COLORS)], MARKERS[c % len(MARKERS)]
             points, mean = z[y == c], z[y == c].mean(axis=0)
-            axes.plot(*points.T, marker, color=color, markersize=4, alpha=0.45, linewidth=0)
+            axes.plot(*points.T, markersize=4, alpha=0.45, linewidth=0, **mark_style(c))
             axes.plot([0, mean[0]], [0, mean[1]], color="black", linewidth=1)
-            axes.plot(*mean, marker, color=color, markersize=9, markeredgecolor="black")
+            axes.plot(*mean, markersize=9, markeredgecolor="black", **mark_style(c))
         axes.set(title=name, xticks=[], yticks=[])
         axes.set_xlabel(notes.get(name, ""), fontsize=9)
         axes.set_aspect("equal")
@@ -137,7 +130,6 @@ def plot_defects(
         raise ValueError("there is no defect to plot.")
     figure = new_figure(3.3 * len(metrics), 3.6)
     row = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
-    styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
     handles: dict[str, Line2D] = {}
     for axes, (defect, values) in zip(row, metrics.items(), strict=True):
         tidy(axes)
@@ -145,9 +137,7 @@ def plot_defects(
             y = np.asarray(measured, dtype=np.float64)
             if y.shape != x.shape:
                 raise ValueError(f"{name!r} must have shape {x.shape}, not {y.shape}.")
-            color, marker = COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
-            style = styles[place % len(styles)]
-            (line,) = axes.plot(x, y, color=color, marker=marker, linestyle=style, markersize=5)
+            (line,) = axes.plot(x, y, markersize=5, **line_style(place))
             handles.setdefault(name, line)
         axes.set(title=defect, xlabel="size of the defect")
     row[0].set_ylabel("measure")
@@ -210,7 +200,7 @@ def _draw_arrows(axes: Axes, M: npt.NDArray, depth: npt.NDArray) -> None:
             axes.plot(*M[[a, b]].T, color="#9A9A9A", linewidth=1)
     for c, (x, y) in enumerate(M):
         front = depth[c] <= 0
-        color, width = COLORS[c % len(COLORS)], 3.0 if front else 1.5
+        color, width = COLOURS[c % len(COLOURS)], 3.0 if front else 1.5
         arrow = {"arrowstyle": "-|>", "color": color, "linewidth": width, "mutation_scale": 16}
         arrow |= {"shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (x, y), (0, 0), arrowprops=arrow)

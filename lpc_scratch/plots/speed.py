@@ -8,22 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
-from lpc_scratch.panels import (
-    BLUE,
-    GREEN,
+from lpc_scratch.palette import (
+    DASHES,
     GREY,
     MARKERS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
+    line_style,
+    mark_style,
+)
+from lpc_scratch.panels import (
+    draw_grid,
     literal,
     new_figure,
     tidy,
 )
 
-COLORS = (BLUE, VERMILION, "black", GREEN, ORANGE, PURPLE, SKY)
-DASHES = ("-", "--", ":", "-.", (0, (6, 2)), (0, (1, 2.5)), (0, (5, 1, 1, 1, 1, 1)))
+MAX_LINES = len(DASHES)
 
 
 def plot_roofline(
@@ -58,16 +57,17 @@ def plot_roofline(
     numbers = [*peaks.values(), bandwidth, *intensities.values(), *limits]
     if not peaks or not np.all(np.asarray(numbers) > 0):
         raise ValueError("peaks, bandwidth, intensities and limits must be positive numbers.")
-    _check_number(len(peaks), len(COLORS), "roofs")
+    _check_number(len(peaks), MAX_LINES, "roofs")
     _check_number(len(intensities), len(MARKERS), "points")
     figure = new_figure(8, 3.9)
     axes = figure.subplots()
     _prepare(axes)
-    for (name, peak), color, dashes in zip(peaks.items(), COLORS, DASHES, strict=False):
+    for place, (name, peak) in enumerate(peaks.items()):
         ridge = peak / bandwidth
         x = np.unique([limits[0], np.clip(ridge, *limits), limits[1]])
         roof = np.minimum(peak, bandwidth * x) / 1e12
-        axes.plot(x, roof, color=color, linestyle=dashes, label=f"{name}: bends at {ridge:.0f}")
+        style = line_style(place) | {"marker": ""}
+        axes.plot(x, roof, label=f"{name}: bends at {ridge:.0f}", **style)
     lowest = min(peaks.values())
     for (name, intensity), marker in zip(intensities.items(), MARKERS, strict=False):
         rate = min(lowest, bandwidth * intensity) / 1e12
@@ -111,7 +111,7 @@ def plot_times(
     if not panels:
         raise ValueError("panels is empty: there is nothing to draw.")
     names = list(dict.fromkeys(name for _, curves in panels.values() for name in curves))
-    _check_number(len(names), len(COLORS), "curves")
+    _check_number(len(names), MAX_LINES, "curves")
     figure = new_figure(4.4 * len(panels) + 2, 3.8)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     handles = {}
@@ -124,9 +124,8 @@ def plot_times(
                 raise ValueError(f"{name!r} has shape {y.shape}, and its sizes have {x.shape}.")
             if np.any(y <= 0) or np.any(x <= 0):
                 raise ValueError(f"{name!r} has a number that is not positive, on a log axis.")
-            place = names.index(name)
-            looks = {"color": COLORS[place], "linestyle": DASHES[place], "marker": MARKERS[place]}
-            handles[name] = axes.plot(x, y, ms=5, label=name, **looks)[0]
+            style = line_style(names.index(name))
+            handles[name] = axes.plot(x, y, ms=5, label=name, **style)[0]
         axes.set(xscale="log", yscale="log", xlabel=label)
         ticks = x if len(x) <= 6 else x[:: -(-len(x) // 6)]
         axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
@@ -163,7 +162,7 @@ def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Fi
         For no row, a peer with another number of ratios, a ratio that is not positive, or more
         peers than can be told apart.
     """
-    _check_number(len(ratios), len(COLORS), "peers")
+    _check_number(len(ratios), MAX_LINES, "peers")
     rows = np.arange(len(names))
     if not len(names):
         raise ValueError("names is empty: there is nothing to draw.")
@@ -172,17 +171,14 @@ def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Fi
     _prepare(axes)
     axes.axvline(1, color=GREY, linestyle="--", linewidth=1.2)
     apart = 0.6 / max(len(ratios), 1)  # marks of a row stand below each other, so that none hides
-    looks = zip(COLORS, MARKERS, strict=False)
-    for place, ((peer, values), (color, marker)) in enumerate(
-        zip(ratios.items(), looks, strict=False)
-    ):
+    for place, (peer, values) in enumerate(ratios.items()):
         x = np.asarray(values, dtype=np.float64)
         if x.shape != rows.shape:
             raise ValueError(f"{peer!r} has shape {x.shape}, and there are {len(rows)} names.")
         if np.any(x <= 0):
             raise ValueError(f"{peer!r} has a ratio that is not positive, on a log axis.")
         y = rows + apart * (place - (len(ratios) - 1) / 2)
-        axes.plot(x, y, color=color, marker=marker, linestyle="none", ms=6, label=peer)
+        axes.plot(x, y, linestyle="none", ms=6, label=peer, **mark_style(place))
     axes.set_yticks(rows, [literal(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xscale("log")
@@ -197,7 +193,7 @@ def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Fi
 
 def _prepare(axes: Axes) -> None:
     tidy(axes)
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    draw_grid(axes)
 
 
 def _check_number(number: int, most: int, of: str) -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lpc_scratch.panels import new_figure
+from lpc_scratch.panels import (
+    new_figure,
+)
 from lpc_scratch.plots.animation import gif_tag, make_gif
 
 

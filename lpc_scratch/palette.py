@@ -1,0 +1,31 @@
+"""Colours, marks and dashes of every figure.
+
+Made for print as well: colours are those of Okabe and Ito, which colour-blind readers can tell
+apart, and whatever a colour says is said again by a line style, a mark or lightness.
+"""
+
+from typing import Any
+
+from matplotlib.colors import LinearSegmentedColormap
+
+BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#555555"
+GREEN, SKY, PURPLE = "#009E73", "#56B4E9", "#CC79A7"
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
+MARKERS = "os^DvP<*X"  # one more than colours: a colour that comes again has another marker
+DASHES: tuple[Any, ...] = (
+    *("-", "--", "-.", ":"),
+    *((0, (7, 2, 1, 2)), (0, (1, 2.5)), (0, (5, 1, 1, 1, 1, 1))),
+)
+# Negative ends darker than positive, so that a grey print still tells the signs apart.
+DIVERGING = LinearSegmentedColormap.from_list("blue-orange", ["#00497A", "#F7F7F7", ORANGE])
+TIME = LinearSegmentedColormap.from_list("time", ["#DCE9F2", "#00497A"])
+
+
+def mark_style(place: int) -> dict[str, Any]:
+    """Return colour and marker of the class or point at a place, counted from 0."""
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+def line_style(place: int) -> dict[str, Any]:
+    """Return colour, marker and dashes of the line at a place, counted from 0."""
+    return mark_style(place) | {"linestyle": DASHES[place % len(DASHES)]}
