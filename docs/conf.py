@@ -30,7 +30,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
-    "use_download_button": True,
+    "use_download_button": False,
     "navbar_persistent": [],  # one field to search in, beside the chapters, is enough
 }
 html_context = {"default_mode": "light"}  # as the figures are

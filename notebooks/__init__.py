@@ -43,9 +43,15 @@ def notebook_path(name: str) -> Path:
 
 
 def run_command(main: Callable[..., int], name: str) -> int:
-    """Run a command on the program's arguments and return its exit code; 2 for a CourseError."""
+    """Run a command on the program's arguments and return its exit code.
+
+    2 for what the user can mend, with one sentence on standard error; 130 after an interrupt.
+    """
     try:
         return tyro.cli(main, prog=name, config=(tyro.conf.FlagCreatePairsOff,))
-    except CourseError as error:
+    except (CourseError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: what was written before is kept", file=sys.stderr)
+        return 130

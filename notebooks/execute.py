@@ -5,6 +5,7 @@ With ``LPC_FAST=1`` in the environment the trainings are short, and nothing is k
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 from lpc_scratch.course import is_fast
 from lpc_scratch.errors import one_line
+from lpc_scratch.tensor_file import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
 
 LARGEST = 2_000_000
@@ -66,30 +68,34 @@ def execute(path: Path, keep: bool) -> list[str]:
     if size > LARGEST:
         problems.append(f"it has {size:,} bytes, more than {LARGEST:,}: show fewer pictures")
     if keep and not problems:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text.encode())
     return problems
 
 
 def read(path: Path) -> NotebookNode:
     """Return the notebook of a file; raise CourseError if it is none."""
     try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, ValueError) as error:  # also what is no JSON, and no notebook
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        return notebook
+    # what is no file, no JSON, JSON of another kind, and no notebook
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
         raise CourseError(f"{path} is no notebook: {one_line(error)}") from error
 
 
 def _noise(notebook: NotebookNode) -> Iterator[str]:
     """Yield what cells have written to stderr."""
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells, 1):
         for output in cell.get("outputs", ()):
             if output.output_type == "stream" and output.name == "stderr":
-                yield f"cell {cell.id} writes to stderr: {output.text.strip()[:300]}"
+                yield f"cell {number} writes to stderr: {output.text.strip()[:300]}"
 
 
 def _paths(text: str) -> Iterator[str]:
     """Yield the places of this machine that a notebook names."""
-    for folder in {str(FOLDER.parent), str(Path.home()), sys.prefix}:
-        if f"{folder}{os.sep}" in text:
+    folders = {FOLDER.parent, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
+    for folder in (path for path in folders if path != path.parent):  # HOME may be the root
+        if str(folder) in text:
             yield f"its outputs name the folder {folder}"
 
 

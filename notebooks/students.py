@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, LockCells
 
+from lpc_scratch.tensor_file import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
 from notebooks.execute import read
 
@@ -64,7 +65,7 @@ def main(check: bool = False) -> int:
         text = nbformat.writes(student_version(read(notebook_path(name)))) + "\n"
         path = EXERCISES / f"{name}.ipynb"
         if not check:
-            path.write_text(text, encoding="utf-8")
+            write_atomically(path, text.encode())
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             differing.append(_relative(path))
     if differing:

@@ -139,7 +139,7 @@ def plot_latent_means(
     Returns
     -------
     Figure
-        Dashed lines are the diagonals: on them both coordinates have the same size.
+        Dotted lines are the diagonals: on them both coordinates have the same size.
 
     Raises
     ------
