@@ -39,8 +39,14 @@ _BY_DATASET: dict[str, dict[str, Any]] = {
 
 
 def is_fast() -> bool:
-    """Return whether the epochs are to be cut: whether ``LPC_FAST`` is 1."""
-    return os.environ.get("LPC_FAST") == "1"
+    """Return whether the epochs are to be cut: whether ``LPC_FAST`` is 1.
+
+    Raises ConfigError where it is neither 0 nor 1: a slip would run for long, and keep the outputs.
+    """
+    value = os.environ.get("LPC_FAST", "0")
+    if value not in ("", "0", "1"):
+        raise ConfigError(f"LPC_FAST must be 0 or 1, not {value!r}")
+    return value == "1"
 
 
 def settings(dataset: str, **changes: Any) -> TrainConfig:

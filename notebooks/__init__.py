@@ -6,6 +6,8 @@ from pathlib import Path
 
 import tyro
 
+from lpc_scratch.errors import LPCError
+
 FOLDER = Path(__file__).resolve().parent
 """Where the notebooks are."""
 
@@ -22,7 +24,7 @@ COURSE = (
 """Names of the notebooks, in the order of the course."""
 
 
-class CourseError(Exception):
+class CourseError(LPCError):
     """A notebook that is missing or damaged, or a tool that is not there."""
 
 
@@ -49,7 +51,7 @@ def run_command(main: Callable[..., int], name: str) -> int:
     """
     try:
         return tyro.cli(main, prog=name, config=(tyro.conf.FlagCreatePairsOff,))
-    except (CourseError, OSError) as error:
+    except (LPCError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

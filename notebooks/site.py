@@ -9,15 +9,16 @@ import re
 import shutil
 import sys
 import tarfile
-from contextlib import redirect_stderr
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pooch
 from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
 
 from lpc_scratch.errors import one_line
-from notebooks import FOLDER, CourseError, run_command
+from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
+from notebooks.execute import read
 
 MATHJAX = "https://registry.npmjs.org/mathjax/-/mathjax-3.2.2.tgz"
 MATHJAX_SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"
@@ -36,37 +37,53 @@ _REDIRECT = """<!doctype html>
 """
 
 
-def build(output: Path, script: Path) -> list[str]:
+def build(output: Path, script: bytes) -> list[str]:
     """Build the pages into a folder, and return Sphinx's warnings.
 
     Parameters
     ----------
     output : Path
-        The folder; made if need be.
-    script : Path
+        The folder; made if need be. Files of other names in it stay.
+    script : bytes
         MathJax's tex-svg.js.
+
+    Raises
+    ------
+    CourseError
+        If a notebook is missing or damaged, or Sphinx cannot build the pages.
     """
+    for name in COURSE:
+        read(notebook_path(name))
     root, warnings = FOLDER.parent, io.StringIO()
-    with TemporaryDirectory() as assets:
-        shutil.copy(script, Path(assets, SCRIPT))
-        app = Sphinx(
-            srcdir=root,
-            confdir=root / "docs",
-            outdir=output,
-            doctreedir=output / ".doctrees",
-            buildername="html",
-            confoverrides={"html_static_path": [assets], "mathjax_path": SCRIPT},
-            status=None,
-            warning=warnings,
-            freshenv=True,
-        )
-        app.build()
-    (output / "index.html").write_text(_REDIRECT, encoding="utf-8")
+    # Not in its place: MyST-NB writes beside the folder of the pages too.
+    with TemporaryDirectory() as scratch:
+        pages, assets = Path(scratch, "pages"), Path(scratch, "assets")
+        assets.mkdir()
+        (assets / SCRIPT).write_bytes(script)
+        try:
+            app = Sphinx(
+                srcdir=root,
+                confdir=root / "docs",
+                outdir=pages,
+                doctreedir=Path(scratch, "doctrees"),
+                buildername="html",
+                confoverrides={"html_static_path": [str(assets)], "mathjax_path": SCRIPT},
+                status=None,
+                warning=warnings,
+                freshenv=True,
+            )
+            app.build()
+        except SphinxError as error:
+            raise CourseError(f"the pages cannot be built: {one_line(error)}") from error
+        (pages / "index.html").write_text(_REDIRECT, encoding="utf-8")
+        shutil.copytree(pages, output, dirs_exist_ok=True)
     return re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).splitlines()  # without colours
 
 
-def fetch_mathjax() -> Path:
-    """Return MathJax's tex-svg.js, downloaded once, verified and kept in pooch's cache.
+def fetch_mathjax() -> bytes:
+    """Return MathJax's tex-svg.js from its archive, downloaded once into pooch's cache.
+
+    The archive is verified each time.
 
     Raises
     ------
@@ -74,20 +91,16 @@ def fetch_mathjax() -> Path:
         If it can neither be found nor downloaded.
     """
     try:
-        with redirect_stderr(io.StringIO()):  # pooch's announcement
-            archive = pooch.retrieve(MATHJAX, f"sha256:{MATHJAX_SHA256}", fname="mathjax-3.2.2.tgz")
+        archive = pooch.retrieve(MATHJAX, f"sha256:{MATHJAX_SHA256}", fname="mathjax-3.2.2.tgz")
     except (OSError, ValueError) as error:  # no connection or disk; another content
         raise CourseError(
             f"MathJax cannot be downloaded from {MATHJAX} ({one_line(error)}): connect to the "
             f"network once, or give its {SCRIPT} with --mathjax"
         ) from error
-    script = Path(archive).with_name(f"mathjax-3.2.2-{SCRIPT}")
-    if not script.exists():
-        with tarfile.open(archive) as files:
-            content = files.extractfile(f"package/es5/{SCRIPT}")
-            assert content is not None  # it is a plain file in an archive of known content
-            script.write_bytes(content.read())
-    return script
+    with tarfile.open(archive) as files:
+        content = files.extractfile(f"package/es5/{SCRIPT}")
+        assert content is not None  # it is a plain file in an archive of known content
+        return content.read()
 
 
 def main(output: Path = Path("build/site"), mathjax: Path | None = None) -> int:
@@ -107,7 +120,9 @@ def main(output: Path = Path("build/site"), mathjax: Path | None = None) -> int:
     """
     if mathjax is not None and not mathjax.is_file():
         raise CourseError(f"--mathjax {mathjax} is no file: give the path of {SCRIPT}")
-    warnings = build(output, mathjax or fetch_mathjax())
+    if output.exists() and not output.is_dir():
+        raise CourseError(f"--output {output} is a file: name a folder")
+    warnings = build(output, mathjax.read_bytes() if mathjax else fetch_mathjax())
     for warning in warnings:
         print(warning, file=sys.stderr)
     print(f"{output / 'index.html'}")

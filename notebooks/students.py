@@ -45,13 +45,20 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
     return student
 
 
-def main(check: bool = False) -> int:
+def is_worked_on(path: Path) -> bool:
+    """Return whether somebody has run a student version, and may have solved exercises in it."""
+    return path.is_file() and any(cell.get("outputs") for cell in read(path).cells)
+
+
+def main(check: bool = False, overwrite: bool = False) -> int:
     """Write the student version of every notebook.
 
     Parameters
     ----------
     check : bool
         Write nothing: only say whether exercises/ is what the notebooks give.
+    overwrite : bool
+        Also replace student versions that hold outputs, and so somebody's work.
 
     Returns
     -------
@@ -61,6 +68,12 @@ def main(check: bool = False) -> int:
     differing = []
     if not check:
         EXERCISES.mkdir(exist_ok=True)
+        worked_on = [n for n in COURSE if is_worked_on(EXERCISES / f"{n}.ipynb")]
+        if worked_on and not overwrite:
+            raise CourseError(
+                f"somebody has worked on {', '.join(worked_on)} in {_relative(EXERCISES)}: move "
+                "them away, or replace them with --overwrite"
+            )
     for name in COURSE:
         text = nbformat.writes(student_version(read(notebook_path(name)))) + "\n"
         path = EXERCISES / f"{name}.ipynb"

@@ -47,3 +47,9 @@ def test_kept_results_are_found_from_a_folder_below(tmp_path, monkeypatch):
     assert np.loadtxt(course.kept("results/table.csv")) == 1
     with pytest.raises(FileNotFoundError, match="in a checkout"):
         course.kept("results/none.csv")
+
+
+def test_a_slip_in_the_environment_is_no_long_run(monkeypatch):
+    monkeypatch.setenv("LPC_FAST", "true")
+    with pytest.raises(ConfigError, match="0 or 1, not 'true'"):
+        course.settings("digits")

@@ -57,6 +57,6 @@ def gif_tag(gif: bytes, alt: str) -> str:
 def _pixels(figure: Figure) -> Image.Image:
     """Return a figure as it is drawn, without an alpha channel."""
     file = io.BytesIO()
-    figure.savefig(file, format="rgba")
+    figure.savefig(file, format="rgba", dpi=figure.dpi)  # whatever matplotlib is set to
     width, height = figure.canvas.get_width_height()
     return Image.frombytes("RGBA", (width, height), file.getvalue()).convert("RGB")

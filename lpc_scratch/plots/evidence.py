@@ -46,11 +46,13 @@ def verdict(differences: npt.ArrayLike) -> Verdict:
     {"helps", "no difference", "hurts"}
         The sign of the mean if the 95 % interval mean ± t s / sqrt(S) leaves out zero, with s the
         standard deviation (ddof 1) and t Student's quantile; otherwise these seeds show no
-        difference. Another number of seeds raises ValueError.
+        difference. Another number of seeds, or one that is not finite, raises ValueError.
     """
     values = _seeds(differences)
     if len(values) not in _STUDENT:
         raise ValueError(f"differences must be those of 2 to 9 seeds, not {len(values)}.")
+    if not np.isfinite(values).all():
+        raise ValueError(f"differences must be finite, not {values.tolist()}.")
     mean = float(values.mean())
     half = _STUDENT[len(values)] * float(values.std(ddof=1)) / len(values) ** 0.5
     if abs(mean) <= half:

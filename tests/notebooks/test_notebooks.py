@@ -140,3 +140,22 @@ def test_the_guide_tells_of_every_notebook_and_exercise():
         assert f"({name}.ipynb)" in guide
         for grade_id in exercises(read(notebook_path(name))):
             assert f"`{grade_id}`" in guide
+
+
+def test_the_work_of_a_student_is_not_replaced(monkeypatch, tmp_path):
+    pytest.importorskip("nbgrader", reason="needs pip install '.[course]'")
+    from notebooks import CourseError, students
+
+    monkeypatch.setattr(students, "FOLDER", tmp_path)
+    monkeypatch.setattr(students, "EXERCISES", tmp_path / "exercises")
+    assert students.main() == 0
+    path = tmp_path / "exercises" / f"{COURSE[0]}.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["mine"]}]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    with pytest.raises(CourseError, match="somebody has worked on 01_"):
+        students.main()
+    assert "mine" in path.read_text(encoding="utf-8")
+    assert students.main(overwrite=True) == 0
+    assert "mine" not in path.read_text(encoding="utf-8")

@@ -83,3 +83,8 @@ def test_evidence_has_means_with_deviations_and_hollow_marks_where_there_is_no_d
 def test_bad_input_is_named_in_one_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_seed_without_a_number_is_no_evidence():
+    with pytest.raises(ValueError, match="finite"):
+        verdict([1.0, float("nan"), 2.0])
