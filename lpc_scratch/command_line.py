@@ -64,17 +64,17 @@ def new_folder(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | None) -> int:
+def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str] | None) -> int:
     """Run a command on its arguments (the program's by default) and return its exit code.
 
-    0 where it went well; 2 for what the user can mend and 3 for a diverged training, each with
-    one sentence on standard error; 130 after an interrupt.
+    The command's own where it ends by itself, 0 for None; 2 for what the user can mend and 3 for a
+    diverged training, each with one sentence on standard error; 130 after an interrupt.
     """
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", TrivialCollapseWarning)
-            command(sys.argv[1:] if arguments is None else arguments)
+            return command(sys.argv[1:] if arguments is None else arguments) or 0
     except (LPCError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 2)
@@ -92,7 +92,6 @@ def run(command: Callable[[Sequence[str]], None], arguments: Sequence[str] | Non
     except KeyboardInterrupt:
         print("interrupted: what was saved before is kept", file=sys.stderr)
         return 130
-    return 0
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

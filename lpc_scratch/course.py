@@ -5,6 +5,7 @@ notebooks then run as a test, and show nothing of what they are about.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,7 @@ def settings(dataset: str, **changes: Any) -> TrainConfig:
     if not is_fast():
         return config
     epochs = max(1, round(FAST_SHARE * config.epochs))
-    cut = {"epochs": epochs, "evaluate_every": min(config.evaluate_every, epochs)}
-    return TrainConfig(dataset=dataset, **(chosen | cut))
+    return replace(config, epochs=epochs, evaluate_every=min(config.evaluate_every, epochs))
 
 
 def kept(path: str) -> Path:

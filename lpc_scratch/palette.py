@@ -16,6 +16,13 @@ DASHES: tuple[Any, ...] = (
     *("-", "--", "-.", ":"),
     *((0, (7, 2, 1, 2)), (0, (1, 2.5)), (0, (5, 1, 1, 1, 1, 1))),
 )
+ARCHITECTURE_STYLES: dict[str, dict[str, Any]] = {
+    "binary": {"color": BLUE, "linestyle": "-", "marker": ""},
+    "linear": {"color": VERMILION, "linestyle": "--", "marker": ""},
+    "nonlinear": {"color": GREEN, "linestyle": "-.", "marker": ""},
+    "none": {"color": "black", "linestyle": ":", "marker": ""},
+}
+"""How the line of an architecture looks, in every figure that compares them."""
 # Negative ends darker than positive, so that a grey print still tells the signs apart.
 DIVERGING = LinearSegmentedColormap.from_list("blue-orange", ["#00497A", "#F7F7F7", ORANGE])
 TIME = LinearSegmentedColormap.from_list("time", ["#DCE9F2", "#00497A"])

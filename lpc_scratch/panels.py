@@ -1,6 +1,7 @@
 """How one panel is drawn: each function fills the `Axes` that it is given."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -94,9 +95,9 @@ def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_grid(axes: Axes) -> None:
+def draw_grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
     """Draw pale lines behind what is to be read off a scale."""
-    axes.grid(True, color="#E3E3E3", linewidth=0.6)
+    axes.grid(True, axis=axis, color="#E3E3E3", linewidth=0.6)
 
 
 def draw_reference(axes: Axes, value: float, label: str) -> None:

@@ -1,11 +1,11 @@
 """The course: eight notebooks, and commands that run them, derive exercises and build pages."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import tyro
 
+from lpc_scratch.command_line import run
 from lpc_scratch.errors import LPCError
 
 FOLDER = Path(__file__).resolve().parent
@@ -45,15 +45,6 @@ def notebook_path(name: str) -> Path:
 
 
 def run_command(main: Callable[..., int], name: str) -> int:
-    """Run a command on the program's arguments and return its exit code.
-
-    2 for what the user can mend, with one sentence on standard error; 130 after an interrupt.
-    """
-    try:
-        return tyro.cli(main, prog=name, config=(tyro.conf.FlagCreatePairsOff,))
-    except (LPCError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: what was written before is kept", file=sys.stderr)
-        return 130
+    """Run a command on the program's arguments and return its exit code; see `command_line.run`."""
+    config = (tyro.conf.FlagCreatePairsOff,)
+    return run(lambda arguments: tyro.cli(main, prog=name, args=arguments, config=config), None)

@@ -17,9 +17,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from lpc_scratch.course import is_fast
-from lpc_scratch.errors import one_line
 from lpc_scratch.tensor_file import write_atomically
-from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
+from notebooks import COURSE, FOLDER, notebook_path, run_command
+from notebooks.reading import read
 
 LARGEST = 2_000_000
 """Bytes that a notebook with its outputs may have."""
@@ -54,8 +54,10 @@ def execute(path: Path, keep: bool) -> list[str]:
         extra_arguments=["--log-level=ERROR"],  # the kernel's words on its sockets
         resources={"metadata": {"path": str(path.parent)}},
     )
+    paths = filter(None, [str(FOLDER.parent), os.environ.get("PYTHONPATH")])
+    here = {"PYTHONPATH": os.pathsep.join(paths)}  # this checkout, whatever is installed
     try:
-        client.execute()
+        client.execute(env=os.environ | here)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return [str(error)]
     notebook.metadata = metadata  # without the versions of this kernel
@@ -70,17 +72,6 @@ def execute(path: Path, keep: bool) -> list[str]:
     if keep and not problems:
         write_atomically(path, text.encode())
     return problems
-
-
-def read(path: Path) -> NotebookNode:
-    """Return the notebook of a file; raise CourseError if it is none."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-        return notebook
-    # what is no file, no JSON, JSON of another kind, and no notebook
-    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
-        raise CourseError(f"{path} is no notebook: {one_line(error)}") from error
 
 
 def _noise(notebook: NotebookNode) -> Iterator[str]:
@@ -119,9 +110,6 @@ def main(
         0 if nothing is wrong, 1 otherwise.
     """
     keep = not (check or is_fast())
-    root = str(FOLDER.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # this checkout, whatever is installed
     files = [notebook_path(name) for name in names]
     failed = 0
     for path in files:

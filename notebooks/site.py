@@ -18,7 +18,7 @@ from sphinx.errors import SphinxError
 
 from lpc_scratch.errors import one_line
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
-from notebooks.execute import read
+from notebooks.reading import read
 
 MATHJAX = "https://registry.npmjs.org/mathjax/-/mathjax-3.2.2.tgz"
 MATHJAX_SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"

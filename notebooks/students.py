@@ -13,7 +13,7 @@ from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolution
 
 from lpc_scratch.tensor_file import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
-from notebooks.execute import read
+from notebooks.reading import read
 
 EXERCISES = FOLDER / "exercises"
 """Where the student versions are."""

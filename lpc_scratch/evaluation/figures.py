@@ -13,12 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpc_scratch.palette import GREY, line_style
-from lpc_scratch.panels import (
-    draw_grid,
-    new_figure,
-    tidy,
-    write_instead,
-)
+from lpc_scratch.panels import draw_grid, new_figure, tidy, write_instead
 from lpc_scratch.plots import save_figures
 
 Rows = Sequence[Mapping[str, Any]]

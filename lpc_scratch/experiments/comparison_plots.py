@@ -23,7 +23,17 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from lpc_scratch.metrics import hamming_distances, simplex_hamming
-from lpc_scratch.palette import BLUE, GREEN, GREY, MARKERS, ORANGE, PURPLE, SKY, VERMILION
+from lpc_scratch.palette import (
+    ARCHITECTURE_STYLES,
+    BLUE,
+    GREEN,
+    GREY,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+)
 from lpc_scratch.panels import (
     Row,
     check_means,
@@ -56,12 +66,6 @@ PANELS = {
 """Title and unit of the panels of `plot_comparison`, by the column that they show."""
 
 CLASS_COLORS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY, "black")
-STYLES: dict[str, dict[str, Any]] = {
-    "binary": {"color": BLUE, "linestyle": "-", "marker": ""},
-    "linear": {"color": VERMILION, "linestyle": "--", "marker": ""},
-    "nonlinear": {"color": GREEN, "linestyle": "-.", "marker": ""},
-    "none": {"color": "black", "linestyle": ":", "marker": ""},
-}
 OTHER_STYLES = [
     {"color": color, "linestyle": "-", "marker": marker}
     for color, marker in zip((ORANGE, SKY, PURPLE, GREY) * 2, MARKERS, strict=False)
@@ -267,8 +271,10 @@ def _styles(names: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return how the line of every architecture looks, if there is one."""
     if not names:
         raise ValueError("there is no architecture to draw.")
-    others = [name for name in names if name not in STYLES]
-    looks = STYLES | {name: OTHER_STYLES[i % len(OTHER_STYLES)] for i, name in enumerate(others)}
+    others = [name for name in names if name not in ARCHITECTURE_STYLES]
+    looks = ARCHITECTURE_STYLES | {
+        name: OTHER_STYLES[i % len(OTHER_STYLES)] for i, name in enumerate(others)
+    }
     return {name: looks[name] | {"linewidth": 2, "markersize": 5, "label": name} for name in names}
 
 

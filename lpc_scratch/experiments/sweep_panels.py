@@ -22,22 +22,8 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lpc_scratch.experiments.phases import PHASES
-from lpc_scratch.palette import (
-    BLUE,
-    GREEN,
-    GREY,
-    MARKERS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    TIME,
-    VERMILION,
-)
-from lpc_scratch.panels import (
-    draw_grid,
-    tidy,
-    write_instead,
-)
+from lpc_scratch.palette import BLUE, GREEN, GREY, MARKERS, ORANGE, PURPLE, SKY, TIME, VERMILION
+from lpc_scratch.panels import draw_grid, tidy, write_instead
 
 Table: TypeAlias = Sequence[Mapping[str, Any]]
 

@@ -39,9 +39,7 @@ from lpc_scratch.experiments.sweep_panels import (
     phase_handles,
 )
 from lpc_scratch.palette import GREY
-from lpc_scratch.panels import (
-    new_figure,
-)
+from lpc_scratch.panels import new_figure
 
 MAX_COLUMNS = 3  # panels side by side
 SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"

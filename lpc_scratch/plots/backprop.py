@@ -7,12 +7,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from lpc_scratch.palette import DIVERGING, GREY, line_style
-from lpc_scratch.panels import (
-    draw_grid,
-    new_figure,
-    prepare_epochs,
-    tidy,
-)
+from lpc_scratch.panels import draw_grid, new_figure, prepare_epochs, tidy
 
 MAX_CURVES = 4  # that stay legible in one panel
 GUIDES = ((0, (1, 1.5)), (0, (6, 2)), (0, (4, 1.5, 1, 1.5)))

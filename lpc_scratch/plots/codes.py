@@ -16,15 +16,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
 from lpc_scratch.metrics import simplex_hamming
-from lpc_scratch.palette import (
-    BLUE,
-    DIVERGING,
-    GREY,
-    ORANGE,
-    VERMILION,
-    mark_style,
-)
+from lpc_scratch.palette import BLUE, DIVERGING, GREY, ORANGE, VERMILION, mark_style
 from lpc_scratch.panels import (
+    CODE_RANGE,
     Row,
     check_means,
     literal,
@@ -35,7 +29,6 @@ from lpc_scratch.panels import (
 from lpc_scratch.plots.simplex import orthographic
 
 CLOUDS = (("#9A9A9A", "."), (ORANGE, "x"))
-SIGN_RANGE = 1.5  # as in class codes: ±1 keeps a strong colour
 DIMENSION_PANELS = (
     ("distinct_codes", "Distinct codes", "number"),
     ("etf_distance", "ETF distance", "Frobenius distance"),
@@ -95,7 +88,7 @@ def plot_sign_matrices(matrices: Mapping[str, npt.ArrayLike]) -> Figure:
     figure = new_figure(min(12.0, 0.9 * len(arrays) + 0.24 * sum(widths)), 4.0)
     row = figure.subplots(1, len(arrays), squeeze=False, width_ratios=widths)[0]
     for axes, (name, array) in zip(row, arrays.items(), strict=True):
-        axes.imshow(array, DIVERGING, vmin=-SIGN_RANGE, vmax=SIGN_RANGE)
+        axes.imshow(array, DIVERGING, vmin=-CODE_RANGE, vmax=CODE_RANGE)
         for sign, marker, ink in ((1, "+", "black"), (-1, "_", "white")):
             y, x = np.nonzero(array == sign)
             axes.scatter(x, y, s=18, c=ink, marker=marker, linewidths=1)

@@ -11,20 +11,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lpc_scratch.experiments.comparison_plots import STYLES
-from lpc_scratch.palette import (
-    BLUE,
-    DIVERGING,
-    GREY,
-    MARKERS,
-    mark_style,
-)
-from lpc_scratch.panels import (
-    draw_grid,
-    literal,
-    new_figure,
-    tidy,
-)
+from lpc_scratch.palette import ARCHITECTURE_STYLES, BLUE, DIVERGING, GREY, MARKERS, mark_style
+from lpc_scratch.panels import draw_grid, literal, new_figure, tidy
 
 Verdict = Literal["helps", "no difference", "hurts"]
 
@@ -92,7 +80,7 @@ def plot_seeds(values: Mapping[str, Mapping[str, npt.ArrayLike]], label: str) ->
         axes.set_xticks(places, list(of_panel))
         axes.set_xlim(-0.5, len(table) - 0.5)
         axes.set(title=title)
-        axes.grid(True, axis="y", color="#E3E3E3", linewidth=0.6)
+        draw_grid(axes, axis="y")
         tidy(axes)
     grid[0].set_ylabel(label)
     return figure
@@ -121,7 +109,7 @@ def plot_test_against_training(
             x, y = _seeds(train), _seeds(test)
             if x.shape != y.shape:
                 raise ValueError(f"{name!r} has {len(x)} training and {len(y)} test accuracies.")
-            look: dict[str, Any] = {**STYLES.get(name, {"color": GREY})}
+            look: dict[str, Any] = {**ARCHITECTURE_STYLES.get(name, {"color": GREY})}
             look |= {"marker": MARKERS[place % len(MARKERS)], "markersize": 4, "linewidth": 1.4}
             axes.plot(x, y, **look, label=name)
         axes.set(title=title, xlabel="training accuracy")

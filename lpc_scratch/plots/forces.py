@@ -15,20 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from lpc_scratch.palette import (
-    BLUE,
-    COLOURS,
-    GREY,
-    ORANGE,
-    VERMILION,
-    line_style,
-    mark_style,
-)
-from lpc_scratch.panels import (
-    draw_grid,
-    new_figure,
-    tidy,
-)
+from lpc_scratch.palette import BLUE, COLOURS, GREY, ORANGE, VERMILION, line_style, mark_style
+from lpc_scratch.panels import draw_grid, new_figure, tidy
 
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#A9C7DC", BLUE, "#00243D"])
 STAR: dict[str, Any] = {"color": ORANGE, "markeredgecolor": "black", "markersize": 14, "zorder": 5}

@@ -13,12 +13,7 @@ from matplotlib.figure import Figure
 
 from lpc_scratch.metrics import class_means
 from lpc_scratch.palette import BLUE, GREY, mark_style
-from lpc_scratch.panels import (
-    draw_codes,
-    literal,
-    new_figure,
-    tidy,
-)
+from lpc_scratch.panels import draw_codes, literal, new_figure, tidy
 
 _BINS = np.linspace(-2.5, 2.5, 51)  # in units of a coordinate's root mean square
 _COLUMNS = 4  # histograms side by side

@@ -10,13 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from lpc_scratch.palette import BLUE, line_style, mark_style
-from lpc_scratch.panels import (
-    Row,
-    curves,
-    new_figure,
-    prepare_epochs,
-    tidy,
-)
+from lpc_scratch.panels import Row, curves, new_figure, prepare_epochs, tidy
 
 MAX_LINES = 5  # that stay legible in one panel
 # Title, unit and whether the axis is logarithmic, by the column that is drawn.

@@ -12,16 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from lpc_scratch.experiments.comparison_plots import STYLES
-from lpc_scratch.palette import COLOURS, line_style, mark_style
-from lpc_scratch.panels import (
-    Row,
-    check_means,
-    curves,
-    new_figure,
-    prepare_epochs,
-    tidy,
-)
+from lpc_scratch.palette import ARCHITECTURE_STYLES, COLOURS, line_style, mark_style
+from lpc_scratch.panels import Row, check_means, curves, new_figure, prepare_epochs, tidy
 
 COLLAPSE_PANELS = {
     "nc1": ("NC1 (points of a class)", "tr($Σ_W Σ_B^+$) / C"),
@@ -163,7 +155,7 @@ def plot_neural_collapse(rows: Mapping[str, Sequence[Row]]) -> Figure:
     """
     if not rows:
         raise ValueError("there is no architecture to draw.")
-    unknown = [name for name in rows if name not in STYLES]
+    unknown = [name for name in rows if name not in ARCHITECTURE_STYLES]
     if unknown:
         raise ValueError(f"there is no architecture {unknown[0]!r}.")
     figure = new_figure(10.5, 6.2)
@@ -174,14 +166,18 @@ def plot_neural_collapse(rows: Mapping[str, Sequence[Row]]) -> Figure:
         for name, of in rows.items():
             epochs, values = curves(of, column, by="seed")
             values = np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
-            axes.plot(epochs, values.T, color=STYLES[name]["color"], linewidth=0.7, alpha=0.5)
+            axes.plot(
+                epochs, values.T, color=ARCHITECTURE_STYLES[name]["color"], linewidth=0.7, alpha=0.5
+            )
             mean = np.exp(np.log(values).mean(axis=0)) if log else values.mean(axis=0)
-            axes.plot(epochs, mean, **STYLES[name], linewidth=2)
+            axes.plot(epochs, mean, **ARCHITECTURE_STYLES[name], linewidth=2)
         if log:
             axes.set_yscale("log")
         axes.set(title=title, ylabel=unit, xlabel="epoch")
     figure.legend(
-        handles=[Line2D([], [], **STYLES[name], linewidth=2, label=name) for name in rows],
+        handles=[
+            Line2D([], [], **ARCHITECTURE_STYLES[name], linewidth=2, label=name) for name in rows
+        ],
         loc="outside lower center",
         ncols=4,
         frameon=False,

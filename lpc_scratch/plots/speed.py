@@ -8,19 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
-from lpc_scratch.palette import (
-    DASHES,
-    GREY,
-    MARKERS,
-    line_style,
-    mark_style,
-)
-from lpc_scratch.panels import (
-    draw_grid,
-    literal,
-    new_figure,
-    tidy,
-)
+from lpc_scratch.palette import DASHES, GREY, MARKERS, line_style, mark_style
+from lpc_scratch.panels import draw_grid, literal, new_figure, tidy
 
 MAX_LINES = len(DASHES)
 
