@@ -4,6 +4,7 @@ With ``LPC_FAST=1`` in the environment the trainings are short, and nothing is k
 """
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -65,7 +66,7 @@ def execute(path: Path, keep: bool) -> list[str]:
         if WIDGET in cell.metadata.get("tags", ()):
             cell.outputs = []
     text = nbformat.writes(notebook) + "\n"
-    problems = [*_noise(notebook), *_paths(text)]
+    problems = [*_noise(notebook), *_paths(notebook)]
     size = len(text.encode())
     if size > LARGEST:
         problems.append(f"it has {size:,} bytes, more than {LARGEST:,}: show fewer pictures")
@@ -82,12 +83,23 @@ def _noise(notebook: NotebookNode) -> Iterator[str]:
                 yield f"cell {number} writes to stderr: {output.text.strip()[:300]}"
 
 
-def _paths(text: str) -> Iterator[str]:
-    """Yield the places of this machine that a notebook names."""
+def _paths(notebook: NotebookNode) -> Iterator[str]:
+    """Yield the places of this machine that outputs name."""
+    text = "\n".join(_texts(notebook))
     folders = {FOLDER.parent, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
     for folder in (path for path in folders if path != path.parent):  # HOME may be the root
         if str(folder) in text:
             yield f"its outputs name the folder {folder}"
+
+
+def _texts(notebook: NotebookNode) -> Iterator[str]:
+    """Yield what can be read in outputs: no pictures, whose letters may spell anything."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            yield output.get("text", "")
+            for kind, data in output.get("data", {}).items():
+                if not kind.startswith("image/"):
+                    yield re.sub(r"base64,[\w+/=]*", "", str(data))
 
 
 def main(

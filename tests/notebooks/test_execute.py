@@ -1,5 +1,7 @@
 """The command that runs the notebooks, on small ones made here."""
 
+import tempfile
+
 import pytest
 
 pytest.importorskip("nbclient", reason="needs pip install '.[course]'")
@@ -84,3 +86,11 @@ def test_a_notebook_that_is_missing_or_damaged_or_unknown_is_named(course, tmp_p
         execute.main(("01_small",))
     with pytest.raises(notebooks.CourseError, match="choose from 01_small"):
         execute.main(("02_other",))
+
+
+def test_letters_of_a_picture_that_spell_a_folder_are_no_folder(course):
+    letters = f"{tempfile.gettempdir()}AAAA"
+    shown = {"image/png": letters, "text/html": f'<img src="data:image/gif;base64,{letters}">'}
+    path = course(f"from IPython.display import display\ndisplay({shown!r}, raw=True)")
+    assert execute.main(("01_small",)) == 0
+    assert letters in path.read_text()
