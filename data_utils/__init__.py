@@ -5,8 +5,8 @@
 `Dataset`, and all raise `DatasetError` for data that cannot be used.
 """
 
-from data_utils.dataset import Dataset
+from data_utils.dataset import Dataset, DatasetDescription
 from data_utils.errors import DatasetError
 from data_utils.loading import DATASETS, load_dataset
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "DatasetDescription", "DatasetError", "load_dataset"]

@@ -12,7 +12,7 @@ import numpy as np
 from data_utils.checks import check_features, check_labels, check_names
 from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError, one_line
-from data_utils.standardise import standardise
+from data_utils.standardise import mean_and_deviation
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL_KEY = "class_names"
@@ -42,8 +42,8 @@ def load_arrays(path: Path) -> Dataset:
     Returns
     -------
     Dataset
-        uint8 inputs stay uint8 and are scaled to [-1, 1]; other numbers are standardised feature
-        by feature with the training set's mean and standard deviation, and become float32.
+        Inputs as they are in the file. A network scales uint8 to [-1, 1], and standardises other
+        numbers feature by feature with the training set's mean and standard deviation.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def load_arrays(path: Path) -> Dataset:
     num_classes = int(y_train.max()) + 1
     mean = deviation = None
     if not pixels:
-        x_train, x_test, mean, deviation = standardise(x_train, x_test)
+        mean, deviation = mean_and_deviation(x_train, x_test)
     return Dataset(
         name=path.resolve().name.removesuffix(".npz"),
         x_train=x_train,

@@ -48,8 +48,8 @@ def load_dataset(
     Returns
     -------
     Dataset
-        Verified arrays: ``x_train`` (N, I) and ``x_test`` (M, I) in uint8 or float32,
-        ``y_train`` (N,) and ``y_test`` (M,) in int64.
+        Verified arrays: ``x_train`` (N, I) and ``x_test`` (M, I) as stored, ``y_train`` (N,) and
+        ``y_test`` (M,) in int64.
 
     Raises
     ------

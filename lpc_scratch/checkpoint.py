@@ -6,17 +6,16 @@ the run that it is loaded into, and all its numbers finite.
 
 import math
 from dataclasses import fields
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig, dump_config, parse_config
+from lpc_scratch.dataset_file import fingerprint, has_fingerprint, may_be_same
 from lpc_scratch.errors import RunFolderError, one_line
 from lpc_scratch.history import EDGES, Snapshots
-from lpc_scratch.tensor_file import check_tensors, content_hash, load_tensors, save_tensors
+from lpc_scratch.tensor_file import check_tensors, load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
 
 _MAY_CHANGE = (  # when a run is resumed
@@ -31,6 +30,8 @@ def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
     """
     for field in fields(TrainConfig):
         old, new = getattr(stored, field.name), getattr(config, field.name)
+        if field.name == "dataset" and may_be_same(stored.dataset, config.dataset):
+            continue
         if old != new and field.name not in _MAY_CHANGE:
             raise RunFolderError(
                 f"{what} has {field.name} {old!r} and cannot be resumed with {new!r}"
@@ -82,10 +83,10 @@ def load_state(path: Path, trainer: Trainer) -> int:
             f"{path} is no checkpoint of this version ({one_line(error)})"
         ) from error
     check_settings(str(path), parse_config(settings, str(path), TrainConfig), trainer.config)
-    if data != fingerprint(trainer.dataset):
+    if not has_fingerprint(trainer.dataset, data):
         raise RunFolderError(
-            f"{path} is of a run on other data than {trainer.dataset.name} is now: supply those "
-            "that it was trained on"
+            f"{path} is of a run on other data than {trainer.dataset.name} is now: say with "
+            "--dataset or --data-dir where those are that it was trained on"
         )
     check_tensors(path, tensors, _state(trainer))
     if steps != epoch * trainer.steps_per_epoch:
@@ -125,14 +126,6 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
     if not np.isfinite(means).all():
         raise RunFolderError(f"{path} does not fit this run: its class_means are not finite")
     return snapshots
-
-
-@lru_cache(maxsize=1)  # asked at every checkpoint
-def fingerprint(dataset: Dataset) -> str:
-    """Return a hash of all that training reads of a data set."""
-    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test")}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return content_hash(contiguous, {"scale": repr(dataset.scale), "shift": repr(dataset.shift)})
 
 
 def _state(trainer: Trainer) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from data_utils import DatasetError
 from lpc_scratch.config import TrainConfig, load_config
-from lpc_scratch.errors import LPCError, TrivialCollapseWarning
+from lpc_scratch.errors import LPCError, LPCWarning
 
 Command = TypeVar("Command", bound=TrainConfig)
 
@@ -73,7 +73,7 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            warnings.simplefilter("always", TrivialCollapseWarning)
+            warnings.simplefilter("always", LPCWarning)
             return command(sys.argv[1:] if arguments is None else arguments) or 0
     except (LPCError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -4,39 +4,30 @@ import json
 import math
 import reprlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_utils import Dataset
+from data_utils import DATASETS, Dataset, DatasetDescription, DatasetError
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import RunFolderError, one_line
+from lpc_scratch.tensor_file import content_hash
 
 
-@dataclass(frozen=True, eq=False)
-class DatasetDescription:
-    """What a network was trained on, without the data; the fields are those of `Dataset`.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RecordedDataset(DatasetDescription):
+    """What a network was trained on, without the arrays.
 
     Attributes
     ----------
-    class_names : tuple of str, length K
-        Names of the classes.
-    image_shape : tuple of int
-        Shape of one input, of I numbers in all.
-    scale, shift : float
-        ``x * scale + shift`` standardises inputs as stored.
-    feature_mean, feature_deviation : float64 array (I,) or None
-        What is subtracted from the user's features before that, and what they are divided by.
+    fingerprint : str or None
+        That of the data set; None for a run of a version that kept it elsewhere.
     """
 
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, ...]
-    scale: float
-    shift: float
-    feature_mean: Array | None
-    feature_deviation: Array | None
+    fingerprint: str | None = field(repr=False)
 
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
@@ -53,10 +44,52 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "shift": dataset.shift,
         "feature_mean": plain(dataset.feature_mean),
         "feature_deviation": plain(dataset.feature_deviation),
+        "fingerprint": fingerprint(dataset),
     }
 
 
-def read_dataset_description(path: Path) -> DatasetDescription:
+@lru_cache(maxsize=1)  # asked at every checkpoint
+def fingerprint(dataset: Dataset) -> str:
+    """Return a hash of all that training reads of a data set."""
+    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test")}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return content_hash(contiguous, {"scale": repr(dataset.scale), "shift": repr(dataset.shift)})
+
+
+def has_fingerprint(dataset: Dataset, recorded: str) -> bool:
+    """Return whether a data set is the one that a fingerprint was taken of."""
+    return recorded == fingerprint(dataset) or recorded == _former_fingerprint(dataset)
+
+
+def may_be_same(one: str, other: str) -> bool:
+    """Return whether two values of the setting `dataset` may mean the same data.
+
+    Data of one's own can be moved: whether those at another path are the same, their fingerprint
+    decides.
+    """
+    return one == other or not {one, other} & set(DATASETS)
+
+
+def lost_dataset(run: str, dataset: str, error: DatasetError) -> RunFolderError:
+    """Return what to say where the data of a run cannot be loaded."""
+    return RunFolderError(
+        f"{run} was trained on {dataset}, which cannot be loaded ({error}): say with "
+        "--dataset, or --data-dir, where its data are now"
+    )
+
+
+def _former_fingerprint(dataset: Dataset) -> str | None:
+    """Return what version 0.1.0 took of features of one's own, which it standardised first."""
+    mean, deviation = dataset.feature_mean, dataset.feature_deviation
+    if mean is None or deviation is None:
+        return None
+    x_train, x_test = (
+        ((x - mean) / deviation).astype(np.float32) for x in (dataset.x_train, dataset.x_test)
+    )
+    return fingerprint(replace(dataset, x_train=x_train, x_test=x_test))
+
+
+def read_dataset_description(path: Path) -> RecordedDataset:
     """Read the `dataset.json` of a run folder.
 
     Raises
@@ -71,6 +104,7 @@ def read_dataset_description(path: Path) -> DatasetDescription:
         raise RunFolderError(f"{path} is missing or damaged ({one_line(error)})") from error
     if not isinstance(content, dict):
         _refuse(path, f"it must hold names with values, not {reprlib.repr(content)}")
+    content = {"fingerprint": None} | content  # which version 0.1.0 did not write
     for name, (is_valid, expected) in _FIELDS.items():
         if name not in content:
             _refuse(path, f"it has no {name}")
@@ -87,13 +121,14 @@ def read_dataset_description(path: Path) -> DatasetDescription:
         if len(numbers) != size:
             _refuse(path, f"{name} has {len(numbers)} numbers, for inputs of shape {shape}")
         values[name] = np.array(numbers, np.float64)
-    return DatasetDescription(
+    return RecordedDataset(
         class_names=tuple(values["class_names"]),
         image_shape=shape,
         scale=float(values["scale"]),
         shift=float(values["shift"]),
         feature_mean=values["feature_mean"],
         feature_deviation=values["feature_deviation"],
+        fingerprint=values["fingerprint"],
     )
 
 
@@ -126,6 +161,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: v is None or _is_list(v, lambda d: _is_number(d) and d > 0),
         "null or a list of finite numbers above 0",
     ),
+    "fingerprint": (lambda v: v is None or isinstance(v, str), "null or text"),
 }
 
 

@@ -44,5 +44,13 @@ class DivergenceError(LPCError, FloatingPointError):
     exit_code = 3
 
 
-class TrivialCollapseWarning(UserWarning):
+class LPCWarning(UserWarning):
+    """Base of the package's own warnings, which commands always show."""
+
+
+class TrivialCollapseWarning(LPCWarning):
     """All classes have collapsed to one point, so that the network can only guess."""
+
+
+class UncheckedDataWarning(LPCWarning):
+    """Data that cannot be told from those that a run was trained on."""

@@ -17,7 +17,7 @@ from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from data_utils import Dataset
+from data_utils import Dataset, DatasetDescription
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
@@ -277,9 +277,15 @@ weight_decay
         """Train epochs, from the start or from where the last ended, and keep what came of it."""
         labels = self._positions(y)
         names = tuple(map(str, self.classes_))
-        trainer = Trainer(
-            config, Dataset("samples", X, labels, X[:0], labels[:0], 1.0, 0.0, names, X.shape[1:])
+        data = Dataset(
+            **vars(self._description()),
+            name="samples",
+            x_train=X,
+            y_train=labels,
+            x_test=X[:0],
+            y_test=labels[:0],
         )
+        trainer = Trainer(config, data)
         network, optimizer, backend = trainer.network, trainer.optimizer, trainer.backend
         if resume:
             start, losses = self.n_iter_, self.loss_curve_
@@ -325,6 +331,10 @@ weight_decay
         check_is_fitted(self)
         return latent_and_logits(self._network(), self._check_data(self._config, X, reset=False))
 
+    def _description(self) -> DatasetDescription:
+        names, shape = tuple(map(str, self.classes_)), (self.n_features_in_,)
+        return DatasetDescription(class_names=names, image_shape=shape, scale=1.0, shift=0.0)
+
     def _network(self) -> Network:
         """Return the trained network for prediction.
 
@@ -332,10 +342,7 @@ weight_decay
         order that changes with the number of rows, which shows in the last digits of float32.
         """
         network = make_network(
-            replace(self._config, dtype="float64"),
-            self.n_features_in_,
-            len(self.classes_),
-            get_backend("cpu"),
+            replace(self._config, dtype="float64"), self._description(), get_backend("cpu")
         )
         for name, parameter in network.named_parameters().items():
             parameter[...] = self.parameters_[name]

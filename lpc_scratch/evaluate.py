@@ -64,6 +64,8 @@ class EvaluateCommand:
     """Decides samples, noise, random starts, held-out classes, shots and wrong labels."""
     device: Literal["cpu", "gpu"] = "cpu"
     """Where the networks live: cpu is NumPy, gpu is CuPy."""
+    dataset: str | None = None
+    """Path of your own data, where they are no longer where the runs had them."""
     data_dir: Path | None = None
     """Folder with the files of mnist, fashion-mnist and kmnist; looked in first."""
     output: Path | None = None
@@ -102,9 +104,8 @@ def _evaluate(arguments: Sequence[str]) -> None:
     folder = command.output or _default_folder(command.runs)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"output {folder} is a file, and the results need a folder")
-    subjects = load_subjects(
-        command.runs, command.samples, command.seed, command.device, command.data_dir
-    )
+    sample, places = (command.samples, command.seed), (command.data_dir, command.dataset)
+    subjects = load_subjects(command.runs, *sample, command.device, *places)
     if {"robustness", "noise"} & set(command.suites):
         for subject in subjects:  # before any work
             PixelModel.from_run(subject.run)

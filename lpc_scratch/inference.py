@@ -1,5 +1,11 @@
 """A trained network on a whole data set, in chunks that fit in memory."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.network import Network
 
@@ -7,30 +13,49 @@ CHUNK = 2048
 """Rows that are evaluated at once."""
 
 
-def latent_and_logits(
-    network: Network, x: Array, scale: float = 1.0, shift: float = 0.0
-) -> tuple[Array, Array]:
+def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
     """Return the latent activations and logits of every row of x, without dropout.
 
     Parameters
     ----------
     network : Network
         One network or a stack of E.
-    x : array (N, I)
-        Inputs as stored, on the network's device; all members see the same.
-    scale, shift : float
-        `x * scale + shift` is what the network is given.
+    x : array-like (N, I)
+        Inputs as stored, on the host or the network's device; all members see the same.
 
     Returns
     -------
     latent : array (..., N, D)
     logits : array (..., N, K)
+        Both on the network's device.
+
+    Raises
+    ------
+    ValueError
+        For inputs that `Network.standardise` refuses.
     """
-    xp = network.backend.xp
     latents, logits = [], []
-    for start in range(0, len(x), CHUNK):
-        batch = xp.multiply(x[start : start + CHUNK], scale, dtype=network.dtype)
-        batch += shift
-        latents.append(network.embed(batch))
+    for rows in _chunks(network, x):
+        latents.append(network.embed(rows))
         logits.append(network.classifier.predict(latents[-1]))
-    return xp.concatenate(latents, axis=-2), xp.concatenate(logits, axis=-2)
+    concatenate = network.backend.xp.concatenate
+    return concatenate(latents, axis=-2), concatenate(logits, axis=-2)
+
+
+def standardised(network: Network, x: ArrayLike) -> Array:
+    """Return inputs x (N, I) as stored as the network computes with them, on its device.
+
+    Raises
+    ------
+    ValueError
+        For inputs that `Network.standardise` refuses.
+    """
+    parts = [network.standardise(rows) for rows in _chunks(network, x)]
+    return network.backend.xp.concatenate(parts)
+
+
+def _chunks(network: Network, x: ArrayLike) -> Iterator[Array]:
+    """Yield the rows of x, CHUNK at a time; of an empty x once none."""
+    array: Any = x if type(x) is network.backend.xp.ndarray else np.asarray(x)
+    for start in range(0, max(len(array), 1), CHUNK):
+        yield array[start : start + CHUNK]

@@ -2,13 +2,13 @@
 
 import reprlib
 from itertools import zip_longest
-from math import prod
 from pathlib import Path
 
+from data_utils import DatasetDescription
 from lpc_scratch.backend import get_backend
 from lpc_scratch.checkpoint import load_snapshots
 from lpc_scratch.config import TrainConfig, load_config, parse_config
-from lpc_scratch.dataset_file import DatasetDescription, read_dataset_description
+from lpc_scratch.dataset_file import may_be_same, read_dataset_description
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.history import History, Row, Snapshots
 from lpc_scratch.loaded_run import Run
@@ -95,13 +95,13 @@ def _load_network(
     trained = parse_config(settings, f"the configuration in {path}", TrainConfig)
     for name in _DECISIVE:
         ours, other = getattr(trained, name), getattr(config, name)
-        if ours != other:
+        if ours != other and not (name == "dataset" and may_be_same(ours, other)):
             raise RunFolderError(
                 f"{path} was trained with {name} {reprlib.repr(ours)}, and config.yaml says "
                 f"{reprlib.repr(other)}"
             )
     first = "hidden.0.W" if config.hidden else "latent.W"
-    features, classes = prod(description.image_shape), len(description.class_names)
+    features, classes = description.num_features, description.num_classes
     for name, axis, size, what in (
         (first, -2, features, "inputs"),
         ("classifier.W", -1, classes, "classes"),
@@ -111,7 +111,7 @@ def _load_network(
             raise RunFolderError(
                 f"{path} has {found[axis]} {what} in {name}, and dataset.json describes {size}"
             )
-    network = make_network(config, features, classes, get_backend(device))
+    network = make_network(config, description, get_backend(device))
     parameters = network.named_parameters()
     check_tensors(path, tensors, parameters)
     for name, parameter in parameters.items():

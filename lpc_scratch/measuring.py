@@ -7,7 +7,6 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.history import History, Row
-from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.metrics import balance, margin, measure
 from lpc_scratch.trainer import Trainer
 
@@ -43,10 +42,9 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
         host = trainer.backend.to_host(array)
         return host.reshape(members, *host.shape[host.ndim - axes :])
 
-    scale, shift = dataset.scale, dataset.shift
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
-        latent, logits = latent_and_logits(network, trainer.x_train, scale, shift)
-        _, test_logits = latent_and_logits(network, trainer.x_test, scale, shift)
+        latent, logits = trainer.latent_and_logits(trainer.x_train)
+        _, test_logits = trainer.latent_and_logits(trainer.x_test)
     # Once for all that follows; in float32 the equal squares of a collapsed latent add up with a
     # systematic rounding.
     latents = per_member(latent, 2).astype(np.float64)

@@ -91,13 +91,16 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     parameters = E * P * size  # (E, P)
     moments = parameters if config.optimizer == "sgd" else 2 * parameters  # (E, P) each
     vectors = 2 * parameters + moments  # the gradients are as many as the parameters
-    batch = E * B * (F * (dataset.x_train.itemsize + size) + 2 * _WIDE)  # stored, scaled; labels
+    gathered = size if dataset.feature_mean is not None else dataset.x_train.itemsize
+    batch = E * B * (F * (gathered + size) + 2 * _WIDE)  # as they lie on the device, scaled; labels
     outputs = E * B * (sum(widths) + K) * size  # (E, B, O) of every Linear layer
     gradients = E * B * (sum(widths) + D + K) * size  # (E, B, I) of all but the first; of losses
     dropout = 3 * E * B * sum(hidden[:-1]) * size if config.dropout else 0  # mask, y, dx
     sigmoids = E * B * sum(hidden) * size if config.activation == "silu" else 0
     slopes = E * B * max(widths) * (1 if config.activation == "relu" else size)  # of one layer
     buffers = batch + outputs + gradients + dropout + sigmoids + slopes
+    # Features of one's own are standardised once, into a copy.
+    standardised = 0 if dataset.feature_mean is None else (N + M) * F * size
 
     # The rest comes and goes; of these, the largest counts.
     drawn = E * max(i * o for i, o in layers) * (2 * _WIDE + size)  # weights, drawn in float64
@@ -128,9 +131,12 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     history = measurements * (_ROW + 3 * (len(EDGES) + K * D) * _WIDE)
 
     if config.device == "cpu":
-        later = vectors + buffers + max(orders, inference, measuring, histogram, saving)
+        later = (
+            standardised + vectors + buffers + max(orders, inference, measuring, histogram, saving)
+        )
         return RequiredMemory(_with_losses(history + max(parameters + drawn, later)), 0)
-    data = sum(a.nbytes for a in (dataset.x_train, dataset.y_train, dataset.x_test))
+    data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
+    data += dataset.y_train.nbytes
     device = data + orders + max(4 * parameters, vectors + buffers + inference)
     host = history + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))

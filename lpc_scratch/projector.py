@@ -39,8 +39,7 @@ def write_projector(folder: Path, trainer: Trainer, names: Mapping[int, str]) ->
     dataset, network = trainer.dataset, trainer.network
     count = min(_MOST_POINTS, len(dataset.x_test))
     chosen = np.linspace(0, len(dataset.x_test) - 1, count).astype(int)
-    x = trainer.backend.to_device(dataset.x_test[chosen])
-    latent, _ = latent_and_logits(network, x, dataset.scale, dataset.shift)
+    latent, _ = latent_and_logits(network, dataset.x_test[chosen])
     latents = trainer.backend.to_host(latent).reshape(-1, count, network.latent_dim)
 
     files = folder / "projector"

@@ -6,8 +6,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_utils import DatasetError
 from lpc_scratch import command_line
 from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.dataset_file import lost_dataset
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.memory import check_memory
 from lpc_scratch.progress import make_progress, summary
@@ -64,7 +66,12 @@ def _train(arguments: Sequence[str]) -> None:
         TensorBoardLog.check()
     if command.output:
         RunFolder(command.output, command.resume, command.overwrite).check(config)
-    dataset = load_configured_dataset(config, progress=not command.quiet)
+    try:
+        dataset = load_configured_dataset(config, progress=not command.quiet)
+    except DatasetError as error:
+        if command.resume:
+            raise lost_dataset(f"the run in {command.output}", config.dataset, error) from error
+        raise
     path = command.output or command_line.new_folder(f"{dataset.name}-{config.architecture}")
     run = RunFolder(path, command.resume, command.overwrite)
     required = check_memory(config, dataset)

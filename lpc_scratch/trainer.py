@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from data_utils import Dataset
+from data_utils import Dataset, DatasetDescription
 from lpc_scratch.backend import Array, Backend, compiled_ops, get_backend
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
+from lpc_scratch.inference import latent_and_logits, standardised
+from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
@@ -37,7 +39,7 @@ class Trainer:
     config : TrainConfig
         All settings.
     dataset : Dataset
-        The data; it stays on the device as stored.
+        The data.
     keep_going : bool
         Whether the other members of a stack train on after one of them has diverged.
 
@@ -47,6 +49,8 @@ class Trainer:
         One network, or a stack of E if the configuration has several seeds.
     optimizer : SGD, Adam or AdamW
         Works on the network's flat parameters.
+    x_train, x_test, y_train : array
+        The data on the device; inputs in the form that `latent_and_logits` takes.
     seconds : float
         Time spent in epochs, measurements not counted.
     samples_per_second : float
@@ -66,7 +70,7 @@ class Trainer:
         self.keep_going = keep_going
         self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
-        self.network = make_network(config, dataset.num_features, dataset.num_classes, self.backend)
+        self.network = make_network(config, dataset, self.backend)
         self.optimizer = _make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
         self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
@@ -75,12 +79,11 @@ class Trainer:
 
         self.batch_size = min(config.batch_size, len(dataset.x_train))
         self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
-        to_device = self.backend.to_device
-        self.x_train, self.y_train = to_device(dataset.x_train), to_device(dataset.y_train)
-        self.x_test = to_device(dataset.x_test)
+        self._reader, self.x_train, self.x_test = self._bring_inputs()
+        self.y_train = self.backend.to_device(dataset.y_train)
         losses = (self.steps_per_epoch, *self.network.stack)
         self._losses = self.backend.xp.empty(losses, self.network.dtype)
-        self._step = self._make_step(self.network, self.optimizer)
+        self._step = self._make_step(self._reader, self.optimizer)
         self._groups = self._make_groups()
         self._graph = None
         if self.backend.graph:
@@ -186,6 +189,13 @@ class Trainer:
             self.optimizer.steps = group_step.optimizer.steps  # the same in all of them
         return self.backend.to_host(self._losses[:steps])
 
+    def latent_and_logits(self, x: Array) -> tuple[Array, Array]:
+        """Return latent (..., n, D) and logits (..., n, K) of `x_train` or `x_test`, as they are.
+
+        Without dropout, on the device.
+        """
+        return latent_and_logits(self._reader, x)
+
     def step(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:
         """Take one optimiser step of all members; see `TrainingStep.__call__`."""
         return self._step(rows, learning_rate, gamma)
@@ -215,8 +225,21 @@ class Trainer:
         orders = [generator(s, "shuffle", epoch).permutation(samples) for s in self.config.seeds]
         return np.stack(orders).reshape(*self.network.stack, samples)
 
+    def _bring_inputs(self) -> tuple[Network, Array, Array]:
+        """Return training and test inputs on the device, and the network that takes them so.
+
+        Pixels stay as stored, in one byte each, and are standardised a minibatch at a time.
+        Features of one's own are standardised here once, in float64.
+        """
+        inputs = (self.dataset.x_train, self.dataset.x_test)
+        if self.dataset.feature_mean is None:
+            x_train, x_test = map(self.backend.to_device, inputs)
+            return self.network, x_train, x_test
+        x_train, x_test = (standardised(self.network, x) for x in inputs)
+        return self.network.shown(Standardisation()), x_train, x_test
+
     def _make_step(self, network: Network, optimizer: Optimizer) -> TrainingStep:
-        data = (self.dataset, self.x_train, self.y_train)
+        data = (self.x_train, self.y_train)
         return TrainingStep(network, optimizer, self.loss, self.penalty, *data, self.batch_size)
 
     def _make_groups(self) -> list[tuple[slice, TrainingStep]]:
@@ -229,7 +252,7 @@ class Trainer:
             (
                 group,
                 self._make_step(
-                    self.network.members(group),
+                    self._reader.members(group),
                     self.optimizer.restricted_to(self.network.stretches(group)),
                 ),
             )
@@ -246,11 +269,11 @@ class Trainer:
         return self.batch_size * max(W.shape[-2] * W.shape[-1] for W in weights)
 
 
-def make_network(config: TrainConfig, features: int, classes: int, backend: Backend) -> Network:
-    """Return the untrained network of a configuration, or the stack of them."""
+def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend) -> Network:
+    """Return the untrained network of a configuration for some data, or the stack of them."""
     return Network(
-        features,
-        classes,
+        data.num_features,
+        data.num_classes,
         architecture=config.architecture,
         hidden=config.hidden,
         latent_dim=config.latent_dim,
@@ -260,6 +283,9 @@ def make_network(config: TrainConfig, features: int, classes: int, backend: Back
         seeds=config.seeds if len(config.seeds) > 1 else config.seeds[0],
         dtype=config.dtype,
         backend=backend,
+        standardisation=Standardisation(
+            data.scale, data.shift, data.feature_mean, data.feature_deviation
+        ),
     )
 
 

@@ -1,12 +1,16 @@
 """The training loop: epochs, with measurements in between."""
 
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from data_utils import Dataset, load_dataset
+from data_utils import DATASETS, Dataset, load_dataset
+from data_utils.lookup import expanded
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.history import History, Row
 from lpc_scratch.measuring import CollapseWatch, measure_networks
 from lpc_scratch.trainer import Trainer
+
+Config = TypeVar("Config", bound=TrainConfig)
 
 
 class Recorder(Protocol):
@@ -73,6 +77,7 @@ def train(
     TrivialCollapseWarning
         If the penalty has drawn all classes to one point.
     """
+    config = with_absolute_paths(config)  # it is kept, and read from other folders
     trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
     history = History(config, trainer.network, trainer.dataset.class_names)
     history.diverged = trainer.diverged
@@ -117,3 +122,18 @@ def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Datas
         seed=config.data_seed,
         progress=progress,
     )
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Return a configuration that means the same in any folder, such as a worker's.
+
+    Raises
+    ------
+    DatasetError
+        If a path begins with the home folder of a user who is not known here.
+    """
+    data_dir = config.data_dir and expanded(config.data_dir).resolve()
+    dataset = config.dataset
+    if dataset not in DATASETS and expanded(dataset).exists():
+        dataset = str(expanded(dataset).resolve())
+    return replace(config, data_dir=data_dir, dataset=dataset)

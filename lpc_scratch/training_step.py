@@ -1,6 +1,5 @@
 """One step of training: from the rows of a minibatch to new parameters."""
 
-from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.losses import Loss, Penalty
 from lpc_scratch.nn.network import Network
@@ -13,17 +12,16 @@ class TrainingStep:
     Parameters
     ----------
     network : Network
-        One network or a stack of E.
+        One network or a stack of E; the scale and the shift of its standardisation are what is
+        left to do to a minibatch.
     optimizer : Optimizer
         Works on the network's parameters.
     loss : Loss
         Cross-entropy on the logits.
     penalty : Penalty or None
         What pulls the latent activations to the origin.
-    dataset : Dataset
-        Says how inputs are scaled, and how many features and classes there are.
     x_train, y_train : array
-        Its training set on the network's device, as stored.
+        The training set on the network's device.
     batch_size : int
         B.
     """
@@ -34,7 +32,6 @@ class TrainingStep:
         optimizer: Optimizer,
         loss: Loss,
         penalty: Penalty | None,
-        dataset: Dataset,
         x_train: Array,
         y_train: Array,
         batch_size: int,
@@ -42,15 +39,15 @@ class TrainingStep:
         self.network, self.optimizer = network, optimizer
         self.loss, self.penalty = loss, penalty
         self.x_train, self.y_train = x_train, y_train
-        self.scale, self.shift = dataset.scale, dataset.shift
+        self.scale, self.shift = network.standardisation.scale, network.standardisation.shift
         self.ops = network.backend.ops
 
         # The minibatch, and the gradients that the losses write: made once, for every step.
         empty, batch = network.backend.xp.empty, (*network.stack, batch_size)
-        self._raw = empty((*batch, dataset.num_features), x_train.dtype)
+        self._raw = empty((*batch, network.features), x_train.dtype)
         self._x = empty(self._raw.shape, network.dtype)
         self._labels = empty(batch, y_train.dtype)
-        self._dlogits = empty((*batch, dataset.num_classes), network.dtype)
+        self._dlogits = empty((*batch, network.classifier.W.shape[-1]), network.dtype)
         self._dpenalty = empty((*batch, network.latent_dim), network.dtype)
 
     def __call__(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:

@@ -54,7 +54,17 @@ def fitted(digits):
 
 def as_dataset(X, y):
     names = tuple(map(str, np.unique(y)))
-    return Dataset("mine", X, y, X[:50], y[:50], 1.0, 0.0, names, X.shape[1:])
+    return Dataset(
+        name="mine",
+        x_train=X,
+        y_train=y,
+        x_test=X[:50],
+        y_test=y[:50],
+        scale=1.0,
+        shift=0.0,
+        class_names=names,
+        image_shape=X.shape[1:],
+    )
 
 
 def assert_same_bits(found, expected):

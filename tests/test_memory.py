@@ -50,9 +50,11 @@ def make_dataset(samples=1000, features=64, classes=10, dtype=np.uint8):
         return np.broadcast_to(np.zeros((), dtype), shape)
 
     return Dataset(
-        "empty",
-        *(empty(samples, features, dtype=dtype), empty(samples)),
-        *(empty(samples // 5, features, dtype=dtype), empty(samples // 5)),
+        name="empty",
+        x_train=empty(samples, features, dtype=dtype),
+        y_train=empty(samples),
+        x_test=empty(samples // 5, features, dtype=dtype),
+        y_test=empty(samples // 5),
         scale=1.0,
         shift=0.0,
         class_names=tuple(map(str, range(classes))),

@@ -173,7 +173,7 @@ def test_projector_shows_latent_points_with_their_classes(pair):
         "latent/seed-1",
     ]
     dataset = load_configured_dataset(PAIR)
-    latent, _ = latent_and_logits(history.network, dataset.x_test, dataset.scale, dataset.shift)
+    latent, _ = latent_and_logits(history.network, dataset.x_test)
     for embedding, points in zip(projector_config.embeddings, latent, strict=True):
         assert np.loadtxt(log.path / embedding.tensor_path) == pytest.approx(points, rel=1e-4)
         classes = (log.path / embedding.metadata_path).read_text().splitlines()

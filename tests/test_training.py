@@ -36,12 +36,7 @@ def test_history_has_a_row_for_every_measured_epoch_and_member(history):
 
 def test_rows_describe_each_network_on_the_whole_training_set(history):
     dataset, row = load_configured_dataset(SMALL), history.rows[-1]
-    latent, logits = (
-        outputs[1]
-        for outputs in latent_and_logits(
-            history.network, dataset.x_train, dataset.scale, dataset.shift
-        )
-    )
+    latent, logits = (outputs[1] for outputs in latent_and_logits(history.network, dataset.x_train))
     predictions = logits.argmax(-1)
     measured = measure(
         latent,

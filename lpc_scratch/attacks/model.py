@@ -7,13 +7,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from data_utils import Dataset
+from data_utils import DatasetDescription
 from lpc_scratch.attacks.objectives import Objective, cross_entropy, margin
 from lpc_scratch.backend import Array
-from lpc_scratch.dataset_file import DatasetDescription
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.loaded_run import Run
-from lpc_scratch.nn.inputs import as_inputs
+from lpc_scratch.nn.inputs import Standardisation, as_inputs
 from lpc_scratch.nn.network import Network
 
 CHUNK = 512
@@ -31,13 +30,13 @@ class PixelModel:
     ----------
     network : Network
         One network or a stack of E; K is 2 or more.
-    data : Run, Dataset or DatasetDescription
-        Says how its inputs were standardised: `scale`, `shift`, `image_shape`, `feature_mean`.
+    data : DatasetDescription
+        Of its data, such as a `Run` or a `Dataset`: says what the inputs are.
 
     Attributes
     ----------
     network : Network
-        The network.
+        The network, which takes images in pixel units in place of those stored.
     image_shape : tuple of int
         (H, W) or (H, W, C), of I pixels in all.
     largest : int
@@ -51,7 +50,7 @@ class PixelModel:
         If the data are no images: features of one's own, or inputs without rows and columns.
     """
 
-    def __init__(self, network: Network, data: DatasetDescription | Dataset) -> None:
+    def __init__(self, network: Network, data: DatasetDescription) -> None:
         shape, scale, shift = tuple(data.image_shape), data.scale, data.shift
         if data.feature_mean is not None or data.feature_deviation is not None:
             raise ConfigError(
@@ -73,12 +72,13 @@ class PixelModel:
                 f"the network takes {network.features} numbers, and images of shape {shape} have "
                 f"{prod(shape)}"
             )
-        self.network, self.image_shape, self.largest = network, shape, largest
+        self.image_shape, self.largest = shape, largest
         self.classes = int(network.classifier.W.shape[-1])
         if self.classes < 2:
             raise ConfigError("attacks need two classes or more, and the network has one")
         self.backend, self.xp = network.backend, network.backend.xp
-        self._contrast, self._shift = scale * largest, shift  # x = 2 p - 1
+        self._contrast = scale * largest
+        self.network = network.shown(Standardisation(self._contrast, shift))  # x = 2 p - 1
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
@@ -111,7 +111,7 @@ class PixelModel:
     def logits(self, images: ArrayLike) -> Array:
         """Return the logits (..., N, K), on the host, of images as `loss_gradient` takes them."""
         images = self.checked_images(images)
-        parts = [self.network.predict(self._standardise(images[..., c, :])) for c in chunks(images)]
+        parts = [self.network.predict(images[..., c, :]) for c in chunks(images)]
         return np.concatenate([self.backend.to_host(part) for part in parts], axis=-2)
 
     def loss_gradient(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
@@ -160,7 +160,7 @@ class PixelModel:
 
         `images` is (..., B, I) in pixel units, and is not checked.
         """
-        return self.network.forward(self._standardise(images))
+        return self.network.forward(self.network.standardise(images))
 
     def gradient(self, dlogits: Array) -> Array:
         """Return the gradient (..., B, I) in pixel units of a function of the last logits.
@@ -173,7 +173,8 @@ class PixelModel:
     def checked_images(self, images: ArrayLike) -> Array:
         """Return images on the device, or raise ValueError; see `loss_gradient`."""
         network = self.network
-        array = as_inputs(images, network.features, network.stack, network.dtype, self.backend)
+        shape = (network.features, network.stack, network.dtype, self.backend)
+        array = as_inputs(images, Standardisation(), *shape)
         if array.ndim not in (2, 2 + len(network.stack)) or not array.size:
             raise ValueError(
                 f"images must be (N, {network.features}) with N of 1 or more, and are {array.shape}"
@@ -195,11 +196,6 @@ class PixelModel:
             raise ValueError(f"labels must be from 0 to {self.classes - 1}, and there is a {wrong}")
         array = np.broadcast_to(array.astype(np.int64), shape)
         return self.backend.to_device(np.ascontiguousarray(array))
-
-    def _standardise(self, images: Array) -> Array:
-        x = self.xp.multiply(images, self._contrast)
-        x += self._shift
-        return x
 
     def _differentiate(
         self, objective: Objective, images: ArrayLike, labels: ArrayLike

@@ -8,10 +8,9 @@ import numpy as np
 
 from data_utils import Dataset
 from lpc_scratch.backend import Array, Device
-from lpc_scratch.errors import ConfigError, RunFolderError
+from lpc_scratch.errors import ConfigError
 from lpc_scratch.loaded_run import Run
 from lpc_scratch.loading import load_run
-from lpc_scratch.training import load_configured_dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,12 @@ def accuracy(logits: Array, labels: Array) -> Array:
 
 
 def load_subjects(
-    folders: Sequence[Path], samples: int, seed: int, device: Device, data_dir: Path | None
+    folders: Sequence[Path],
+    samples: int,
+    seed: int,
+    device: Device,
+    data_dir: Path | None = None,
+    dataset: str | None = None,
 ) -> list[Subject]:
     """Load runs with their data.
 
@@ -75,6 +79,8 @@ def load_subjects(
         Where the networks live.
     data_dir : Path or None
         Where the data are looked for first; by default where the run had them.
+    dataset : str or None
+        Where the user's own data are now; by default where the run had them.
 
     Raises
     ------
@@ -84,27 +90,27 @@ def load_subjects(
     runs = [load_run(folder, device) for folder in folders]
     labels = _labels(runs)
     return [
-        _load(*pair, samples, seed, device, data_dir) for pair in zip(labels, runs, strict=True)
+        _load(*pair, samples, seed, device, data_dir, dataset)
+        for pair in zip(labels, runs, strict=True)
     ]
 
 
 def _load(
-    label: str, run: Run, samples: int, seed: int, device: Device, data_dir: Path | None
+    label: str,
+    run: Run,
+    samples: int,
+    seed: int,
+    device: Device,
+    data_dir: Path | None,
+    dataset: str | None,
 ) -> Subject:
-    config = replace(run.config, data_dir=data_dir) if data_dir else run.config
-    dataset = load_configured_dataset(config)
-    if (dataset.image_shape, dataset.class_names) != (run.image_shape, run.class_names):
-        raise RunFolderError(
-            f"{run.folder} was trained on inputs of shape {run.image_shape} and "
-            f"{len(run.class_names)} classes, and {dataset.name} now has {dataset.image_shape} and "
-            f"{dataset.num_classes}: supply the data that it was trained on"
-        )
-    count = min(samples, len(dataset.x_test))
-    chosen = np.random.default_rng(seed).permutation(len(dataset.x_test))[:count]
+    data = run.load_dataset(dataset, data_dir)
+    count = min(samples, len(data.x_test))
+    chosen = np.random.default_rng(seed).permutation(len(data.x_test))[:count]
     # Where networks are trained anew, whatever the run itself was trained on.
     numba = run.config.numba and device == "cpu"
     run = replace(run, config=replace(run.config, device=device, numba=numba))
-    return Subject(label, run, dataset, dataset.x_test[chosen], dataset.y_test[chosen])
+    return Subject(label, run, data, data.x_test[chosen], data.y_test[chosen])
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

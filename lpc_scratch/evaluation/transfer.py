@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from data_utils import Dataset
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
@@ -48,14 +47,14 @@ def evaluate_transfer(
     config = subject.run.config
     for size in _sizes(min(samples, len(data.x_train)), data.num_classes):
         network = retrain(config, smaller(data, size, seed), steps)
-        right = _accuracy(network, subject, subject.x, subject.y)
+        right = _accuracy(network, subject.x, subject.y)
         yield Measurement("transfer", "training size", "accuracy", right, size, trained)
     part = smaller(data, samples, seed)
     for share in NOISE:
         noisy = with_wrong_labels(part, share, seed)
         network = retrain(config, noisy, steps)
-        right = _accuracy(network, subject, subject.x, subject.y)
-        fitted = _accuracy(network, subject, noisy.x_train, noisy.y_train)
+        right = _accuracy(network, subject.x, subject.y)
+        fitted = _accuracy(network, noisy.x_train, noisy.y_train)
         settings = f"{trained}, {len(part.x_train)} training samples"
         yield Measurement("transfer", "wrong labels", "accuracy", right, share, settings)
         yield Measurement("transfer", "wrong labels", "fitted labels", fitted, share, settings)
@@ -68,8 +67,7 @@ def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]
         return
     network, _, new = train_without_half(subject, steps, seed)
     others = without_classes(data, np.setdiff1d(np.arange(data.num_classes), new))
-    train = _features(network, others, others.x_train)
-    test = _features(network, others, others.x_test)
+    train, test = (_features(network, x) for x in (others.x_train, others.x_test))
     names = ", ".join(data.class_names[label] for label in new)
     settings = f"classes {names} after {steps} steps on the others; mean of {DRAWS} draws"
     for shots in SHOTS:
@@ -90,19 +88,19 @@ def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]
                 yield Measurement("transfer", test_name, "accuracy", right, shots, settings)
 
 
-def _features(network: Network, dataset: Dataset, x: Array) -> dict[str, Array]:
+def _features(network: Network, x: Array) -> dict[str, Array]:
     """Return the features (E, N, F) of inputs as stored: the latent and the last hidden layer."""
     members = len(network.seeds)
     found: dict[str, list[Array]] = {"latent": [], "hidden": []}
     for start in range(0, len(x), CHUNK):
-        inputs = x[start : start + CHUNK] * np.float32(dataset.scale) + np.float32(dataset.shift)
-        y = network.backend.to_device(inputs.astype(network.dtype))
+        y = network.standardise(x[start : start + CHUNK])
+        count = len(y)
         for layer in network.hidden_layers:
             y = layer.predict(y)
-        hidden = network.backend.to_host(y).reshape(members, len(inputs), -1).copy()
+        hidden = network.backend.to_host(y).reshape(members, count, -1).copy()
         for layer in network.latent_layers:
             y = layer.predict(y)
-        latent = network.backend.to_host(y).reshape(members, len(inputs), -1)
+        latent = network.backend.to_host(y).reshape(members, count, -1)
         found["hidden"].append(hidden)
         found["latent"].append(latent)
     return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
@@ -132,9 +130,7 @@ def _sizes(largest: int, classes: int) -> list[int]:
     return [size for size in steps if 10 * classes <= size < largest] + [largest]
 
 
-def _accuracy(network: Network, subject: Subject, x: Array, y: Array) -> Array:
+def _accuracy(network: Network, x: Array, y: Array) -> Array:
     """Return the share (E,) of inputs as stored that a network classifies as labelled."""
-    data = subject.dataset
-    inputs = network.backend.to_device(x)
-    _, logits = latent_and_logits(network, inputs, data.scale, data.shift)
+    _, logits = latent_and_logits(network, x)
     return accuracy(network.backend.to_host(logits), y)

@@ -123,8 +123,7 @@ def failures(configs: Sequence[TrainConfig], error: Exception) -> list[Result]:
 def _portraits(history: History, dataset: Dataset) -> dict[int, dict[str, Array]]:
     """Return the final latent layer of every member that has not diverged."""
     network = history.network
-    x_train = network.backend.to_device(dataset.x_train)
-    latent, _ = latent_and_logits(network, x_train, dataset.scale, dataset.shift)
+    latent, _ = latent_and_logits(network, dataset.x_train)
     members = len(history.config.seeds)
     latents = network.backend.to_host(latent).reshape(members, *latent.shape[-2:])
     return {

@@ -9,14 +9,13 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Any
 
-from data_utils import DATASETS
 from lpc_scratch.backend.threads import split
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.store import cell_key
+from lpc_scratch.training import with_absolute_paths
 
 Axes = Mapping[str, Sequence[Any]]
 
@@ -199,16 +198,7 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
         if "depth" not in values and not depth:
             raise ConfigError(f"width {width} needs a hidden layer: give depth as well")
         settings["hidden"] = (width,) * depth
-    return _with_absolute_paths(replace(base, **settings))
-
-
-def _with_absolute_paths(config: TrainConfig) -> TrainConfig:
-    """Return a configuration that means the same in any folder, such as a worker's."""
-    data_dir = config.data_dir and config.data_dir.expanduser().resolve()
-    dataset = config.dataset
-    if dataset not in DATASETS and Path(dataset).expanduser().exists():
-        dataset = str(Path(dataset).expanduser().resolve())
-    return replace(config, data_dir=data_dir, dataset=dataset)
+    return with_absolute_paths(replace(base, **settings))
 
 
 def _whole(name: str, value: Any) -> int:

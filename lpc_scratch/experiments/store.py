@@ -12,7 +12,7 @@ import yaml
 
 from data_utils import DATASETS
 from lpc_scratch.config import TrainConfig, dump_config
-from lpc_scratch.errors import ConfigError, LPCError, RunFolderError, one_line
+from lpc_scratch.errors import ConfigError, LPCError, LPCWarning, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
 from lpc_scratch.history import COLUMNS
@@ -91,7 +91,7 @@ class ResultStore:
         return None if result.status == "failed" else result
 
 
-class DamagedResultWarning(UserWarning):
+class DamagedResultWarning(LPCWarning):
     """A result file that cannot be used."""
 
 

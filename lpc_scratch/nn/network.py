@@ -7,6 +7,9 @@
 Four architectures differ in the latent layer alone (arXiv 2310.08224): `binary` and `linear`
 have it as above, with and without a penalty on z; `nonlinear` puts a ReLU on z; `none` has no
 such layer, and z is the last hidden activation.
+
+`forward` and `backward` are the mathematics, of a standardised minibatch. Everybody else shows the
+network inputs as they are stored, by `embed` and `predict`, and it standardises them itself.
 """
 
 from collections.abc import Sequence
@@ -19,11 +22,13 @@ from numpy.typing import ArrayLike
 
 from lpc_scratch.backend import Array, Backend, get_backend
 from lpc_scratch.nn.initializers import INITIALIZERS, initialize
-from lpc_scratch.nn.inputs import as_inputs
+from lpc_scratch.nn.inputs import Standardisation, as_inputs
 from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Layer, Linear, ReLU
 from lpc_scratch.seeding import generator
 
 Architecture = Literal["binary", "linear", "nonlinear", "none"]
+
+_AS_THEY_ARE = Standardisation()
 
 
 class Network:
@@ -52,6 +57,8 @@ class Network:
         float32 (default) or float64.
     backend : Backend, optional
         Where the arrays live; the CPU by default.
+    standardisation : Standardisation
+        What `embed` and `predict` do to inputs as stored; nothing by default.
 
     Attributes
     ----------
@@ -85,6 +92,7 @@ class Network:
         seeds: int | Sequence[int] = 0,
         dtype: Any = np.float32,
         backend: Backend | None = None,
+        standardisation: Standardisation = _AS_THEY_ARE,
     ) -> None:
         if architecture not in get_args(Architecture):
             raise ValueError(f"unknown architecture {architecture!r}")
@@ -100,6 +108,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
         self.features = features
+        self.standardisation = standardisation
 
         def linear(fan_in: int, fan_out: int) -> Linear:
             return Linear(fan_in, fan_out, self.stack, self.dtype, self.backend)
@@ -127,10 +136,21 @@ class Network:
         self._flatten()
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        """Return the logits (..., B, K) of x (..., B, I), and keep what `backward` needs.
+        """Return the logits (..., B, K) of a standardised x (..., B, I).
 
-        `training` switches dropout on. The latent activations are left in `self.latent`.
+        What `backward` needs is kept, and the latent activations in `self.latent`. `training`
+        switches dropout on.
+
+        Raises
+        ------
+        TypeError
+            If x is of another dtype than the network, as inputs as stored mostly are.
         """
+        if x.dtype != self.dtype:
+            raise TypeError(
+                f"forward takes standardised inputs in {self.dtype}, and these are {x.dtype}: give "
+                "it those of `standardise`, or show inputs as stored to `embed` or `predict`"
+            )
         for layer in (*self.hidden_layers, *self.latent_layers):
             x = layer.forward(x, training)
         self.latent = x
@@ -179,13 +199,30 @@ class Network:
             dx = layer.backward_input(dx)
         return dx
 
-    def embed(self, x: ArrayLike) -> Array:
-        """Return the latent activations (..., N, D) of x, without dropout; keep nothing."""
-        return self._evaluate(x, self.layers[:-1])
+    def standardise(self, stored: ArrayLike) -> Array:
+        """Return inputs as stored as `forward` takes them, (..., N, I) on the network's device.
 
-    def predict(self, x: ArrayLike) -> Array:
-        """Return the logits (..., N, K) of x, anything that `nn.inputs.as_inputs` takes."""
-        return self._evaluate(x, self.layers)
+        They are anything that `nn.inputs.as_inputs` takes, which says what it refuses.
+        """
+        shape = (self.features, self.stack, self.dtype, self.backend)
+        return as_inputs(stored, self.standardisation, *shape)
+
+    def embed(self, stored: ArrayLike) -> Array:
+        """Return the latent activations (..., N, D) of inputs as `standardise` takes them.
+
+        Without dropout; nothing is kept for `backward`.
+        """
+        return self._evaluate(stored, self.layers[:-1])
+
+    def predict(self, stored: ArrayLike) -> Array:
+        """Return the logits (..., N, K) of inputs, as `embed`."""
+        return self._evaluate(stored, self.layers)
+
+    def shown(self, standardisation: Standardisation) -> "Network":
+        """Return this network, with the same parameters, for inputs that are stored otherwise."""
+        network = copy(self)
+        network.standardisation = standardisation
+        return network
 
     def start_epoch(self, epoch: int) -> None:
         """Give every dropout layer the generators of that epoch."""
@@ -229,8 +266,8 @@ class Network:
             for name in layer.parameter_names
         }
 
-    def _evaluate(self, x: ArrayLike, layers: Sequence[Layer]) -> Array:
-        inputs = as_inputs(x, self.features, self.stack, self.dtype, self.backend)
+    def _evaluate(self, stored: ArrayLike, layers: Sequence[Layer]) -> Array:
+        inputs = self.standardise(stored)
         y = inputs if inputs.ndim > 1 else inputs[None]
         for layer in layers:
             y = layer.predict(y)

@@ -173,7 +173,7 @@ def test_network_of_one_class_is_refused(describe_data):
         (np.zeros((0, 16)), np.zeros(0, int), r"N of 1 or more, and are \(0, 16\)"),
         (np.full((3, 16), 1.5), np.zeros(3, int), "must be from 0 to 1, and there is 1.5"),
         (np.full((3, 16), -0.1), np.zeros(3, int), "and there is -0.1"),
-        (np.full((3, 16), np.nan), np.zeros(3, int), "and there is nan"),
+        (np.full((3, 16), np.nan), np.zeros(3, int), "must be finite numbers .*, and hold nan"),
         (np.zeros((3, 16)), np.zeros(2, int), r"shape \(3,\), .* int64 of shape \(2,\)"),
         (np.zeros((3, 16)), np.zeros(3), r"whole numbers of shape \(3,\), .* float64"),
         (np.zeros((3, 16)), [0, 1, 4], "must be from 0 to 3, and there is a 4"),
