@@ -112,7 +112,8 @@ def _gpu_backend() -> Backend:
     except ImportError as error:
         raise DeviceError(
             "device gpu needs CuPy, which cannot be imported here "
-            f"({error}): pip install -r requirements-gpu.txt, or use the device cpu"
+            f"({error}): pip install -r requirements-gpu.txt for a CUDA 12 driver, "
+            "requirements-gpu-cuda13.txt for CUDA 13, or use the device cpu"
         ) from error
     try:
         description = cupy_ops.describe_device()
