@@ -74,12 +74,14 @@ def test_every_door_standardises_inputs_as_stored_once(rng, write):
     assert np.array_equal(run.load_dataset().x_test, data.x_test)
 
 
-def test_features_on_a_device_are_standardised_there(rng, cupy_stand_in):
+@pytest.mark.parametrize("stand_in", ["cupy_stand_in", "cuda_stand_in"])
+def test_features_on_a_device_are_standardised_there(rng, request, stand_in):
+    backend = request.getfixturevalue(stand_in)
     write_features("mine.npz", rng)
     config = TrainConfig(dataset="mine.npz", hidden=(16,), epochs=1, device="gpu", dtype="float64")
     trained = train_networks(config)
     data = load_dataset("mine.npz")
-    to_device, to_host = cupy_stand_in.to_device, cupy_stand_in.to_host
+    to_device, to_host = backend.to_device, backend.to_host
     of_host = to_host(trained.network.embed(data.x_test))
     assert to_host(trained.network.embed(to_device(data.x_test))) == pytest.approx(of_host)
     means = (data.x_test - data.x_train.mean(axis=0)) / data.x_train.std(axis=0)

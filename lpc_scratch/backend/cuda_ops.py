@@ -18,6 +18,8 @@ from lpc_scratch.backend.cublas import Cublas, load
 from lpc_scratch.backend.cupy_ops import xp as cupy
 from lpc_scratch.backend.kernels import blocks, launch, number, plain, result
 
+_GATHERS = {"uint8": "gather_bytes", "float32": "gather_floats", "float64": "gather_doubles"}
+
 
 class DeviceGenerators:
     """The dropout generators of E networks on the device: keys (E, 2), and masks drawn so far."""
@@ -145,7 +147,7 @@ def gather(
     out: Array,
 ) -> Array:
     """Minibatch out = source[rows] * scale + shift; `raw` is not needed."""
-    kernel = {"uint8": "gather_bytes", "float32": "gather_floats"}[source.dtype.name]
+    kernel = _GATHERS[source.dtype.name]
     numbers = (out.dtype.type(scale), out.dtype.type(shift))
     sizes = (np.int32(out.shape[-1]), np.int64(out.size))
     grid = (blocks(out.size),)

@@ -69,6 +69,15 @@ extern "C" __global__ void gather_floats(const float* source, const long long* r
     if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
 }
 
+// The same for features in double
+extern "C" __global__ void gather_doubles(const double* source, const long long* rows,
+                                          real scale, real shift, real* out,
+                                          int features, long long n)
+{
+    long long i = element();
+    if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
+}
+
 // out[r] = labels[rows[r]]
 extern "C" __global__ void gather_labels(const long long* labels, const long long* rows,
                                          long long* out, long long n)

@@ -11,7 +11,10 @@ import types
 import numpy as np
 from host_cuda import HostModule, begin_capture, capturing, end_capture, record
 
-_MAKERS = ("array", "arange", "ascontiguousarray", "empty", "full", "ones", "zeros", "zeros_like")
+_MAKERS = (
+    *("array", "arange", "ascontiguousarray", "concatenate", "empty", "full", "ones"),
+    *("zeros", "zeros_like"),
+)
 
 
 class DeviceArray(np.ndarray):
@@ -80,7 +83,7 @@ def make_cupy():
     """Return a module to be imported as `cupy`."""
 
     def on_device(make):
-        return lambda *arguments: make(*arguments).view(DeviceArray)
+        return lambda *arguments, **keywords: make(*arguments, **keywords).view(DeviceArray)
 
     def asnumpy(array):
         Stream().synchronize()

@@ -149,10 +149,11 @@ def test_result_is_written_where_it_is_asked_for(gpu, rng, name, module):
     assert np.array_equal(to_host(out), to_host(expected))
 
 
-def test_features_in_float_are_gathered_like_pixels(gpu, rng):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_features_in_floats_are_gathered_like_pixels(gpu, rng, dtype):
     ops, to_device, to_host = gpu
-    source, rows = rng.normal(size=(20, 7)).astype(np.float32), rng.integers(20, size=(2, 6))
-    raw, out = np.empty((2, 6, 7), np.float32), np.empty((2, 6, 7))
+    source, rows = rng.normal(size=(20, 7)).astype(dtype), rng.integers(20, size=(2, 6))
+    raw, out = np.empty((2, 6, 7), dtype), np.empty((2, 6, 7))
     result = ops.gather(*map(to_device, (source, rows)), 2.0, -1.0, *map(to_device, (raw, out)))
     assert np.allclose(to_host(result), source[rows] * 2.0 - 1.0, rtol=1e-6)
 
