@@ -5,6 +5,8 @@ of the minibatch to the new parameters, and an epoch is so many replays, without
 host: the number of the step, the learning rate and gamma are read from the device.
 """
 
+from typing import Any
+
 import numpy as np
 
 from lpc_scratch.backend import Array
@@ -32,7 +34,8 @@ class StepGraph:
         network = take_step.network
         assert network.backend.graph is not None
         xp, stack = network.backend.xp, network.stack
-        self._take_step, self._ops = take_step, network.backend.ops
+        self._take_step = take_step
+        self._ops: Any = network.backend.ops  # of a device that records
         self._to_device = network.backend.to_device
         self._graph = network.backend.graph()
         self._order = xp.empty((*stack, samples), np.int64)

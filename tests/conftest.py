@@ -27,22 +27,24 @@ def rng():
 @pytest.fixture
 def fresh_backends():
     """Forget the GPU's backend and modules for a test, and again what the test has made of them."""
-    package = "lpc_scratch.backend"
-    names = [f"{package}.{name}" for name in ("cupy_ops", "cuda_ops", "kernels", "graph")]
-    real = {name: sys.modules[name] for name in names if name in sys.modules}
+    package = "lpc_scratch.backend.cuda"
+
+    def modules():
+        return {name: sys.modules[name] for name in sys.modules if name.startswith(package)}
 
     def forget():
-        for name in names:
-            sys.modules.pop(name, None)
-            vars(lpc_scratch.backend).pop(name.removeprefix(f"{package}."), None)
+        for name in modules():
+            del sys.modules[name]
+        vars(lpc_scratch.backend).pop("cuda", None)
         get_backend.cache_clear()
 
+    real = modules()
     forget()
     yield
     forget()
-    for name, module in real.items():
-        sys.modules[name] = module
-        setattr(lpc_scratch.backend, name.removeprefix(f"{package}."), module)
+    sys.modules.update(real)
+    if real:
+        lpc_scratch.backend.cuda = real[package]
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def cuda_stand_in(monkeypatch, fresh_backends):
     if host_compiler() is None:
         pytest.skip("no C++ compiler (g++ or c++) to build the kernels for the host")
     monkeypatch.setitem(sys.modules, "cupy", make_cupy())
-    monkeypatch.setattr("lpc_scratch.backend.cublas.load", make_cublas)
+    monkeypatch.setattr("lpc_scratch.backend.cuda.cublas.load", make_cublas)
     monkeypatch.delenv("LPC_GPU", raising=False)
     monkeypatch.delenv("CUPY_TF32", raising=False)
     return get_backend("gpu")

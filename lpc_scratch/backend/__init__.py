@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lpc_scratch.backend import host_memory, numpy_ops
+from lpc_scratch.backend import host_memory
 from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.numpy_ops import NumpyOps
+from lpc_scratch.backend.reference import Reference
 from lpc_scratch.errors import DeviceError, one_line
 
 __all__ = ["Array", "Backend", "Device", "backend_of", "compiled_ops", "get_backend"]
@@ -32,8 +34,8 @@ class Backend:
         The device.
     xp : module
         `numpy` or `cupy`.
-    ops : module
-        The primitives of `numpy_ops`, `cuda_ops` or `cupy_ops`; all have the same signatures.
+    ops : Reference
+        The primitives: those of `reference`, with what is faster on the device.
     to_device, to_host : callable
         Host array to device array and back; no copy is made on the CPU.
     synchronize : callable
@@ -48,7 +50,7 @@ class Backend:
 
     name: Device
     xp: Any
-    ops: ModuleType
+    ops: Reference
     to_device: Callable[[Array], Array]
     to_host: Callable[[Array], Array]
     synchronize: Callable[[], None]
@@ -73,7 +75,7 @@ def get_backend(device: str = "cpu") -> Backend:
     """
     if device == "cpu":
         calls = (np.asarray, np.asarray, lambda: None, host_memory.free_memory)
-        return Backend("cpu", np, numpy_ops, *calls, "CPU, NumPy")
+        return Backend("cpu", np, NumpyOps(), *calls, "CPU, NumPy")
     if device == "gpu":
         return _gpu_backend()
     raise DeviceError(f"unknown device {device!r}: choose cpu or gpu")
@@ -108,7 +110,7 @@ def _gpu_backend() -> Backend:
         raise DeviceError(f"LPC_GPU is {mode!r}: set it to graph (the default) or to eager")
     # That CuPy imports and that a GPU is there are two questions: CuPy imports without one.
     try:
-        from lpc_scratch.backend import cupy_ops
+        from lpc_scratch.backend.cuda import device
     except ImportError as error:
         raise DeviceError(
             "device gpu needs CuPy, which cannot be imported here "
@@ -116,25 +118,24 @@ def _gpu_backend() -> Backend:
             "requirements-gpu-cuda13.txt for CUDA 13, or use the device cpu"
         ) from error
     try:
-        description = cupy_ops.describe_device()
+        description = device.describe_device()
     except Exception as error:  # no driver, no device, no compiler, no cuBLAS: each its own kind
         raise DeviceError(
             "device gpu needs an NVIDIA GPU, and CuPy finds none that it can use "
             f"({one_line(error)}): check that nvidia-smi lists one, or use the device cpu"
         ) from error
-    transfers = (cupy_ops.to_device, cupy_ops.to_host, cupy_ops.synchronize)
-    calls = (*transfers, cupy_ops.free_memory)
+    calls = (device.to_device, device.to_host, device.synchronize, device.free_memory)
     if mode == "eager":
-        description += ", eager"
-        return Backend("gpu", cupy_ops.xp, cupy_ops, *calls, description)
+        return Backend("gpu", device.xp, Reference(device.xp), *calls, f"{description}, eager")
     try:
-        from lpc_scratch.backend import cublas, cuda_ops, graph
+        from lpc_scratch.backend.cuda import cublas, graph, ops
 
-        cuda_ops.check()
+        kernels = ops.CudaOps()
+        kernels.check()
     except Exception as error:  # of the compiler, the driver or cuBLAS
         raise DeviceError(
             f"the kernels of lpc_scratch cannot run on {description} ({one_line(error)}): "
             "set LPC_GPU=eager to train with CuPy's own, more slowly"
         ) from error
     description += ", CUDA graph" + (", TF32" if cublas.uses_tf32() else "")
-    return Backend("gpu", cupy_ops.xp, cuda_ops, *calls, description, graph.Graph)
+    return Backend("gpu", device.xp, kernels, *calls, description, graph.Graph)

@@ -1,6 +1,6 @@
 """Adam's step as one compiled loop, for networks of millions of parameters.
 
-`numpy_ops.adam_step` goes over the vectors ten times, this once: the same operations in the
+`NumpyOps.adam_step` goes over the vectors ten times, this once: the same operations in the
 same order, and the same bits. It needs numba, and is used where a configuration says so.
 """
 
@@ -17,8 +17,8 @@ from lpc_scratch.backend.threads import in_parts
 def adam_step(
     parameters: Array,
     gradients: Array,
-    first_moment: Array,
-    second_moment: Array,
+    gradient_sum: Array,
+    square_sum: Array,
     step: int,
     learning_rate: float,
     betas: tuple[float, float],
@@ -26,12 +26,12 @@ def adam_step(
     weight_decay: float,
     decoupled: bool,
 ) -> None:
-    """One Adam or (decoupled) AdamW step on flat vectors; see `numpy_ops.adam_step`."""
+    """One Adam or (decoupled) AdamW step on flat vectors; see `NumpyOps.adam_step`."""
     shrink = 1 - learning_rate * weight_decay if decoupled else 1.0
     decay = 0.0 if decoupled else weight_decay
     factors = adam_factors(step, learning_rate, betas, epsilon)
     scalars = [parameters.dtype.type(x) for x in (shrink, decay, *betas, *factors)]
-    vectors = (parameters, gradients, first_moment, second_moment)
+    vectors = (parameters, gradients, gradient_sum, square_sum)
     in_parts(lambda part: _update(*(vector[part] for vector in vectors), *scalars), parameters.size)
 
 
@@ -39,8 +39,8 @@ def adam_step(
 def _update(
     parameters: Array,
     gradients: Array,
-    first_moment: Array,
-    second_moment: Array,
+    gradient_sum: Array,
+    square_sum: Array,
     shrink: Any,
     decay: Any,
     beta1: Any,
@@ -51,8 +51,8 @@ def _update(
     for i in range(parameters.size):
         p = parameters[i] * shrink
         g = gradients[i] + p * decay
-        m = first_moment[i] * beta1 + g
-        v = second_moment[i] * beta2 + g * g
-        first_moment[i] = m
-        second_moment[i] = v
+        m = gradient_sum[i] * beta1 + g
+        v = square_sum[i] * beta2 + g * g
+        gradient_sum[i] = m
+        square_sum[i] = v
         parameters[i] = p - m / (np.sqrt(v) + shift) * rate

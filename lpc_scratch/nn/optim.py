@@ -7,7 +7,7 @@ is one primitive, in `lpc_scratch.backend`.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from lpc_scratch.backend import Array, backend_of
 
@@ -34,7 +34,7 @@ class Optimizer(ABC):
 
     def __init__(self, parameters: Array, gradients: Array, weight_decay: float = 0.0) -> None:
         backend = backend_of(parameters)
-        self.ops = backend.ops
+        self.ops: Any = backend.ops
         self.parameters = parameters
         self.gradients = gradients
         self.weight_decay = weight_decay

@@ -85,6 +85,11 @@ def make_cupy():
     def on_device(make):
         return lambda *arguments, **keywords: make(*arguments, **keywords).view(DeviceArray)
 
+    def asarray(array, dtype=None):
+        if isinstance(array, DeviceArray):
+            return array if dtype is None else array.astype(dtype, copy=False)
+        return cupy.array(array, dtype)
+
     def asnumpy(array):
         Stream().synchronize()
         return np.array(array)
@@ -95,7 +100,7 @@ def make_cupy():
         setattr(cupy, name, on_device(getattr(np, name)))
     cupy.broadcast_to = lambda array, shape: np.broadcast_to(array, shape, subok=True)
     cupy.ndarray = DeviceArray
-    cupy.asarray = lambda a: a if isinstance(a, DeviceArray) else cupy.array(a)
+    cupy.asarray = asarray
     cupy.asnumpy = asnumpy
     cupy.RawModule = lambda code, options: HostModule(code, options, DeviceArray)
     cupy.cuda = types.SimpleNamespace(

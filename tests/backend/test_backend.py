@@ -51,13 +51,14 @@ def test_unknown_way_to_use_the_gpu_is_refused_by_name(monkeypatch):
         get_backend("gpu")
 
 
-def test_kernels_that_fail_name_the_way_around_them(cuda_stand_in, monkeypatch):
+@pytest.mark.usefixtures("cuda_stand_in")
+def test_kernels_that_fail_name_the_way_around_them(monkeypatch):
     def fail():
         raise OSError("libcublas.so: cannot open")
 
     get_backend.cache_clear()
-    cuda_stand_in.ops._cublas.cache_clear()
-    monkeypatch.setattr("lpc_scratch.backend.cuda_ops.load", fail)
+    sys.modules["lpc_scratch.backend.cuda.ops"]._cublas.cache_clear()
+    monkeypatch.setattr("lpc_scratch.backend.cuda.ops.load", fail)
     with pytest.raises(DeviceError, match=r"libcublas.so: cannot open.*set LPC_GPU=eager"):
         get_backend("gpu")
 

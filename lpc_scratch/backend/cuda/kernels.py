@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend.array import Array
-from lpc_scratch.backend.cupy_ops import xp as cupy
+from lpc_scratch.backend.cuda.device import xp as cupy
 
 _BLOCK = 256  # threads of a block; kernels.cu has the same number
-_SOURCE = files("lpc_scratch.backend").joinpath("kernels.cu").read_text(encoding="utf-8")
+_SOURCE = files("lpc_scratch.backend.cuda").joinpath("kernels.cu").read_text(encoding="utf-8")
 
 
 def launch(

@@ -5,8 +5,8 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from lpc_scratch.backend.cupy_ops import synchronize
-from lpc_scratch.backend.cupy_ops import xp as cupy
+from lpc_scratch.backend.cuda.device import synchronize
+from lpc_scratch.backend.cuda.device import xp as cupy
 
 
 class Graph:

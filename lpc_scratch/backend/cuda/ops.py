@@ -1,0 +1,279 @@
+"""The primitives of `reference` as the kernels of `kernels.cu`, with cuBLAS for the products.
+
+What they compute stands in `reference`. Everything here can be recorded in a CUDA graph. Numbers
+that change from step to step (`gamma`, `learning_rate`, `step`) may be 0-d arrays of the device,
+read when the kernel runs.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.cuda.cublas import Cublas, load
+from lpc_scratch.backend.cuda.device import xp as cupy
+from lpc_scratch.backend.cuda.kernels import blocks, launch, number, plain, result
+from lpc_scratch.backend.reference import Reference
+
+_GATHERS = {"uint8": "gather_bytes", "float32": "gather_floats", "float64": "gather_doubles"}
+
+
+class DeviceGenerators:
+    """The dropout generators of E networks on the device: keys (E, 2), and masks drawn so far."""
+
+    def __init__(self, members: int) -> None:
+        self.keys = cupy.empty((members, 2), np.uint64)
+        self.draws = cupy.zeros((), np.uint64)
+
+
+class CudaOps(Reference):
+    """The primitives for arrays of the device."""
+
+    def __init__(self) -> None:
+        super().__init__(cupy)
+
+    def check(self) -> None:
+        """Compile the kernels and use cuBLAS; raises whatever fails in that."""
+        a = cupy.ones((2, 2), np.float32)
+        float(self.affine(a, a, a[:1]).sum())
+
+    def next_rows(self, order: Array, step: Array, out: Array) -> Array:
+        """Rows (..., B) of minibatch number `step`, 0-d, in an order (..., N); all are int64."""
+        batch = out.shape[-1]
+        grid = (blocks(batch), out.size // batch)
+        sizes = np.int32(order.shape[-1]), np.int32(batch)
+        launch("next_rows", np.float32, grid, order, step, out, *sizes)
+        return out
+
+    def end_step(self, loss: Array, losses: Array, step: Array) -> None:
+        """Write losses[step] = loss, then add one to `step`, a 0-d int64 array."""
+        launch("end_step", losses.dtype, (1,), loss, losses, step, np.int32(loss.size))
+
+    def affine(self, x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
+        """y = x W + b."""
+        y = self.matmul(x, W, out)
+        rows, columns = y.shape[-2:]
+        size, members = rows * columns, y.size // (rows * columns)
+        b = plain(cupy.broadcast_to(b, (*y.shape[:-2], 1, columns)))
+        grid = (blocks(size), members)
+        launch("add_bias", y.dtype, grid, y, b, np.int32(columns), np.int64(size))
+        return y
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Matrix product of the last two axes."""
+        if a.dtype != b.dtype or a.shape[-1] != b.shape[-2]:
+            raise ValueError(f"no product of {a.shape} {a.dtype} and {b.shape} {b.dtype}")
+        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        y = result(out, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
+        _cublas(cupy.cuda.get_current_stream().ptr).matmul(_matrix(a, stack), _matrix(b, stack), y)
+        return y
+
+    def sum_rows(self, dy: Array, out: Array | None = None) -> Array:
+        """Sum over the batch."""
+        *stack, rows, columns = dy.shape
+        db = result(out, (*stack, 1, columns), dy.dtype)
+        grid, sizes = (-(-columns // 32), prod(stack)), (np.int32(rows), np.int32(columns))
+        launch("sum_rows", dy.dtype, grid, plain(dy), db, *sizes, block=(32, 16))
+        return db
+
+    def relu(self, x: Array, out: Array | None = None) -> Array:
+        """y = max(x, 0)."""
+        return _elementwise("relu", out, x)
+
+    def relu_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        """dx = dy [y > 0]."""
+        return _elementwise("relu_backward", out, dy, y)
+
+    def silu(self, x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Array:
+        """y = x σ(x); σ(x) is left in `sigmoid` for the way back."""
+        return _elementwise("silu", out, x, result(sigmoid, x.shape, x.dtype))
+
+    def silu_backward(self, dy: Array, y: Array, sigmoid: Array, out: Array | None = None) -> Array:
+        """dx = dy (σ + y (1 - σ))."""
+        return _elementwise("silu_backward", out, dy, y, sigmoid)
+
+    def tanh(self, x: Array, out: Array | None = None) -> Array:
+        """y = tanh(x)."""
+        return _elementwise("tanh_forward", out, x)
+
+    def tanh_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
+        """dx = dy (1 - y²)."""
+        return _elementwise("tanh_backward", out, dy, y)
+
+    def multiply(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Elementwise product."""
+        return _elementwise("multiply", out, a, b)
+
+    def dropout_generators(
+        self, generators: Sequence[np.random.Generator], previous: Any = None
+    ) -> Any:
+        """Put Philox generators on the device, where those of the epoch before were."""
+        on_device = previous if isinstance(previous, DeviceGenerators) else None
+        if on_device is None or len(on_device.keys) != len(generators):
+            on_device = DeviceGenerators(len(generators))
+        states = [generator.bit_generator.state["state"] for generator in generators]
+        on_device.keys[...] = cupy.asarray(np.stack([state["key"] for state in states]))
+        on_device.draws.fill(0)
+        return on_device
+
+    def dropout_mask(self, generators: Any, rate: float, out: Array) -> Array:
+        """Fill `out` with 0 and 1 / (1 - rate), as the host's generators would draw them."""
+        if not isinstance(generators, DeviceGenerators):
+            return super().dropout_mask(generators, rate, out)
+        members, dropped = len(generators.keys), int(rate * 65_536)
+        size, kept = out.size // members, out.dtype.type(65_536 / (65_536 - dropped))
+        grid = (blocks(-(-size // 4)), members)
+        numbers = (np.int32(dropped), kept, np.int64(size))
+        launch("dropout_mask", out.dtype, grid, generators.keys, generators.draws, out, *numbers)
+        generators.draws += np.uint64(1)
+        return out
+
+    def gather(
+        self,
+        source: Array,
+        rows: Array,
+        scale: float,
+        shift: float,
+        raw: Array,
+        out: Array,
+    ) -> Array:
+        """Minibatch out = source[rows] * scale + shift; `raw` is not needed."""
+        kernel = _GATHERS[source.dtype.name]
+        numbers = (out.dtype.type(scale), out.dtype.type(shift))
+        sizes = (np.int32(out.shape[-1]), np.int64(out.size))
+        grid = (blocks(out.size),)
+        launch(kernel, out.dtype, grid, source, plain(rows), *numbers, out, *sizes)
+        return out
+
+    def gather_labels(self, labels: Array, rows: Array, out: Array) -> Array:
+        """Labels of a minibatch: out = labels[rows]."""
+        arrays = (labels, plain(rows), out)
+        launch("gather_labels", np.float32, (blocks(out.size),), *arrays, np.int64(out.size))
+        return out
+
+    def softmax_cross_entropy(
+        self, logits: Array, labels: Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Mean over the batch of -log softmax(logits)[label], and its gradient."""
+        return _cross_entropy("softmax_cross_entropy", logits, labels, out)
+
+    def double_softmax_cross_entropy(
+        self, logits: Array, labels: Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Cross-entropy of softmax(softmax(logits)), and its gradient."""
+        return _cross_entropy("double_softmax_cross_entropy", logits, labels, out)
+
+    def exp_penalty(
+        self, z: Array, gamma: float | Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma exp(mean of z²), and its gradient."""
+        return _penalty("exp_penalty", z, gamma, out)
+
+    def exp_coordinate_penalty(
+        self, z: Array, gamma: float | Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma times the mean of exp(z²), and its gradient."""
+        return _penalty("exp_coordinate_penalty", z, gamma, out)
+
+    def exp_sample_penalty(
+        self, z: Array, gamma: float | Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma times the mean over the batch of exp(|z_b|² / D), and its gradient."""
+        return _penalty("exp_sample_penalty", z, gamma, out)
+
+    def l2_penalty(
+        self, z: Array, gamma: float | Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma times the mean of z², and its gradient."""
+        return _penalty("l2_penalty", z, gamma, out)
+
+    def sgd_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        velocity: Array,
+        learning_rate: float,
+        momentum: float,
+        weight_decay: float,
+    ) -> None:
+        """v = momentum v + g + weight_decay p, then p -= learning_rate v, on flat vectors."""
+        kind, size = parameters.dtype.type, parameters.size
+        arrays = (parameters, gradients, velocity, number(learning_rate, np.float64))
+        numbers = (kind(momentum), kind(weight_decay), np.int64(size))
+        launch("sgd_step", kind, (blocks(size),), *arrays, *numbers)
+
+    def adam_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        gradient_sum: Array,
+        square_sum: Array,
+        step: int,
+        learning_rate: float,
+        betas: tuple[float, float],
+        epsilon: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        """One Adam or (decoupled) AdamW step on flat vectors; `step` counts from 1."""
+        vectors = (parameters, gradients, gradient_sum, square_sum)
+        changing = (number(step, np.int64), number(learning_rate, np.float64))
+        decays = (weight_decay, 0.0) if decoupled else (0.0, weight_decay)
+        numbers = [np.float64(x) for x in (*betas, epsilon, *decays)]
+        size = parameters.size
+        grid = (blocks(size),)
+        launch("adam_step", parameters.dtype, grid, *vectors, *changing, *numbers, np.int64(size))
+
+
+@cache
+def _cublas(stream: int) -> Cublas:
+    return Cublas(load(), stream, cupy)
+
+
+def _matrix(array: Array, stack: tuple[int, ...]) -> Array:
+    """Return a matrix, or a stack of them, as cuBLAS reads it; `stack` is that of the product."""
+    shape = array.shape[:-2]
+    if prod(shape) == 1:
+        array = array.reshape(array.shape[-2:])
+    elif shape != stack:
+        array = cupy.broadcast_to(array, (*stack, *array.shape[-2:]))
+    transposed = array.mT
+    known = array.flags.c_contiguous or transposed.flags.c_contiguous
+    return array if known else cupy.ascontiguousarray(array)
+
+
+def _elementwise(name: str, out: Array | None, *inputs: Array) -> Array:
+    """Launch a kernel that reads vectors and writes one more; they have one shape and dtype."""
+    first = inputs[0]
+    if any(x.shape != first.shape or x.dtype != first.dtype for x in inputs):
+        raise ValueError(f"{name} needs arrays of one shape and dtype")
+    y = result(out, first.shape, first.dtype)
+    arrays = (*map(plain, inputs), y)
+    launch(name, first.dtype, (blocks(first.size),), *arrays, np.int64(first.size))
+    return y
+
+
+def _cross_entropy(
+    name: str, logits: Array, labels: Array, out: Array | None
+) -> tuple[Array, Array]:
+    *stack, rows, classes = logits.shape
+    dlogits = result(out, logits.shape, logits.dtype)
+    loss = cupy.empty(stack, logits.dtype)
+    sizes = (rows, classes, 0 if labels.ndim == 1 else rows)
+    arrays = (plain(logits), plain(labels.astype(np.int64, copy=False)), loss, dlogits)
+    launch(name, logits.dtype, (prod(stack),), *arrays, *map(np.int32, sizes))
+    return loss, dlogits
+
+
+def _penalty(name: str, z: Array, gamma: float | Array, out: Array | None) -> tuple[Array, Array]:
+    *stack, rows, columns = z.shape
+    dz = result(out, z.shape, z.dtype)
+    value = cupy.empty(stack, z.dtype)
+    strength = plain(number(gamma, z.dtype))
+    sizes = (rows, columns, 0 if strength.size == 1 else 1)
+    arrays = (plain(z), strength, value, dz)
+    launch(name, z.dtype, (prod(stack),), *arrays, *map(np.int32, sizes))
+    return value, dz
