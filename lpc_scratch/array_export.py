@@ -9,7 +9,7 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.loaded_run import Run
-from lpc_scratch.nn.layers import Dropout, Linear, ReLU, SiLU, Tanh
+from lpc_scratch.nn.layers import Dropout, Linear, ReLU, Sequential, SiLU, Tanh, walk
 from lpc_scratch.tensor_file import save_tensors, write_atomically
 
 EXPORTS = {"onnx": "model.onnx", "torch": "model-torch.safetensors", "npz": "model.npz"}
@@ -19,12 +19,12 @@ KNOWN_LAYERS = (Linear, ReLU, SiLU, Tanh)
 
 
 def member_parameters(run: Run, member: int) -> dict[str, Array]:
-    """Return the parameters of one network of a run by name, as host arrays.
+    """Return parameters and state of one network of a run by name, as host arrays.
 
     `hidden.0.W` (I, O), `hidden.0.b` (1, O), …, `classifier.b` (1, K), without a member axis.
     """
     to_host = run.network.backend.to_host
-    parameters = run.network.named_parameters()
+    parameters = run.network.named_parameters() | run.network.named_state()
     if not run.network.stack:
         return {name: to_host(parameter) for name, parameter in parameters.items()}
     return {name: to_host(parameter[member]) for name, parameter in parameters.items()}
@@ -33,27 +33,25 @@ def member_parameters(run: Run, member: int) -> dict[str, Array]:
 def evaluated_layers(run: Run) -> list[tuple[str, str]]:
     """Return kind and name of every layer that acts in evaluation, in order.
 
-    The kind is the name of its class, such as "Linear"; its name is that of its parameters,
-    such as "hidden.0", and also of the activation that follows them.
+    The kind is the name of its class, such as "Linear"; its name is that with which the names of
+    its parameters begin, such as "hidden.0".
 
     Raises
     ------
     ConfigError
         If there is a layer of the user's own, which other programs do not have.
     """
-    layers, names = [], [name.removesuffix(".W") for name in _weights(run)]
-    linear = -1
-    for layer in run.network.layers:
+    layers = []
+    for name, layer in walk(run.network):
         kind = type(layer)
-        if kind is Dropout:
+        if kind in (Dropout, Sequential):
             continue
         if kind not in KNOWN_LAYERS:
             raise ConfigError(
                 f"the run in {run.folder} has the layer {kind.__name__}, which other programs do "
                 "not have: export it to npz"
             )
-        linear += kind is Linear
-        layers.append((kind.__name__, names[linear]))
+        layers.append((kind.__name__, name))
     return layers
 
 
@@ -137,7 +135,3 @@ def write_torch(path: Path, run: Run, member: int) -> None:
         "class_names": run.class_names,
     }
     save_tensors(path, tensors, {name: json.dumps(value) for name, value in metadata.items()})
-
-
-def _weights(run: Run) -> list[str]:
-    return [name for name in run.network.named_parameters() if name.endswith(".W")]

@@ -46,7 +46,7 @@ def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
 def save_model(path: Path, trainer: Trainer, epoch: int) -> None:
     """Write the network's parameters as `hidden.0.W`, …, `classifier.b`, W as (in, out)."""
     to_host = trainer.backend.to_host
-    parameters = trainer.network.named_parameters()
+    parameters = trainer.network.named_parameters() | trainer.network.named_state()
     metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
     save_tensors(path, {name: to_host(tensor) for name, tensor in parameters.items()}, metadata)
 
@@ -130,7 +130,9 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
 
 def _state(trainer: Trainer) -> dict[str, Array]:
     """Return the arrays that training changes, by name."""
-    moments = trainer.optimizer.moments
-    return {"parameters": trainer.network.parameters} | {
-        f"optimizer.{name}": moment for name, moment in moments.items()
+    moments, state = trainer.optimizer.moments, trainer.network.named_state()
+    return {
+        "parameters": trainer.network.parameters,
+        **{f"optimizer.{name}": moment for name, moment in moments.items()},
+        **{f"state.{name}": array for name, array in state.items()},
     }

@@ -362,10 +362,9 @@ def _shrink_latent(trainer: Trainer) -> None:
         penalty, _ = trainer.penalty(z, 1.0)
         size = float(np.sqrt(np.mean(z**2)))
     if penalty > _LARGEST_PENALTY:
-        latent = trainer.network.latent_layers[0]
-        for name in latent.parameter_names:
-            parameter = getattr(latent, name)
-            parameter /= size
+        for name, parameter in trainer.network.named_parameters().items():
+            if name.startswith("latent."):
+                parameter /= size
 
 
 def _signs(positive: Array) -> Array:

@@ -112,7 +112,7 @@ def _load_network(
                 f"{path} has {found[axis]} {what} in {name}, and dataset.json describes {size}"
             )
     network = make_network(config, description, get_backend(device))
-    parameters = network.named_parameters()
+    parameters = network.named_parameters() | network.named_state()
     check_tensors(path, tensors, parameters)
     for name, parameter in parameters.items():
         parameter[...] = network.backend.to_device(tensors[name])

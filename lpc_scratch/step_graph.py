@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend import Array
+from lpc_scratch.nn.layers import walk
 from lpc_scratch.training_step import TrainingStep
 
 
@@ -65,7 +66,7 @@ class StepGraph:
             Loss before each step.
         """
         steps = order.shape[-1] // self._rows.shape[-1]
-        optimizer, layers = self._take_step.optimizer, self._take_step.network.layers
+        optimizer, network = self._take_step.optimizer, self._take_step.network
         self._order[..., : order.shape[-1]] = self._to_device(order)
         self._step.fill(0)
         self._steps.fill(optimizer.steps)
@@ -83,7 +84,7 @@ class StepGraph:
                         # buffers, also where a forward pass of another size replaces them.
                         self._launch()
                         self._graph.record(self._launch)
-                        self._kept = [dict(layer.buffers) for layer in layers]
+                        self._kept = [dict(layer.buffers) for _, layer in walk(network)]
         finally:
             optimizer.steps = done + steps
         return self._losses[:steps]

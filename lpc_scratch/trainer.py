@@ -15,6 +15,7 @@ from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thr
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.inference import latent_and_logits, standardised
+from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
 from lpc_scratch.nn.network import Network
@@ -271,7 +272,7 @@ class Trainer:
 
 def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend) -> Network:
     """Return the untrained network of a configuration for some data, or the stack of them."""
-    return Network(
+    return build_network(
         data.num_features,
         data.num_classes,
         architecture=config.architecture,

@@ -47,7 +47,7 @@ class TrainingStep:
         self._raw = empty((*batch, network.features), x_train.dtype)
         self._x = empty(self._raw.shape, network.dtype)
         self._labels = empty(batch, y_train.dtype)
-        self._dlogits = empty((*batch, network.classifier.W.shape[-1]), network.dtype)
+        self._dlogits = empty((*batch, network.classes), network.dtype)
         self._dpenalty = empty((*batch, network.latent_dim), network.dtype)
 
     def __call__(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:

@@ -9,7 +9,7 @@ from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, mak
 from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.peers import OURS, candidates_on, gather_field
 from lpc_scratch import markdown
-from lpc_scratch.nn.network import Network
+from lpc_scratch.nn.backbones import build_network
 
 SMALL = Configuration(20, (8, 8), 4, 16)
 
@@ -40,7 +40,7 @@ def test_flops_count_three_products_a_map_and_two_for_the_first():
 
 @pytest.mark.parametrize("configuration", [SMALL, DIGITS], ids=lambda c: c.name)
 def test_parameters_are_those_of_the_network(configuration):
-    network = Network(
+    network = build_network(
         configuration.features, 10, hidden=configuration.hidden, latent_dim=configuration.latent
     )
     assert configuration.parameters == network.parameters.size

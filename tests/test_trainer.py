@@ -8,6 +8,7 @@ from data_utils import load_dataset
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.measuring import measure_networks
+from lpc_scratch.nn.layers import walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.trainer import Trainer
 
@@ -99,7 +100,7 @@ def test_numba_trains_to_the_same_bits(digits):
 def test_recorded_step_keeps_the_buffers_that_it_writes(digits, cuda_stand_in):
     trainer = Trainer(dataclasses.replace(SMALL, device="gpu"), digits)
     trainer.run_epoch(0)
-    recorded = [a for layer in trainer.network.layers for a in layer.buffers.values()]
+    recorded = [a for _, layer in walk(trainer.network) for a in layer.buffers.values()]
     trainer.network.forward(cuda_stand_in.xp.zeros((7, 64), np.float32))  # replaces them
     kept = {id(array) for buffers in trainer._graph._kept for array in buffers.values()}
     assert recorded

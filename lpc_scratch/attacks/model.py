@@ -73,7 +73,7 @@ class PixelModel:
                 f"{prod(shape)}"
             )
         self.image_shape, self.largest = shape, largest
-        self.classes = int(network.classifier.W.shape[-1])
+        self.classes = network.classes
         if self.classes < 2:
             raise ConfigError("attacks need two classes or more, and the network has one")
         self.backend, self.xp = network.backend, network.backend.xp

@@ -95,14 +95,9 @@ def _features(network: Network, x: Array) -> dict[str, Array]:
     for start in range(0, len(x), CHUNK):
         y = network.standardise(x[start : start + CHUNK])
         count = len(y)
-        for layer in network.hidden_layers:
-            y = layer.predict(y)
-        hidden = network.backend.to_host(y).reshape(members, count, -1).copy()
-        for layer in network.latent_layers:
-            y = layer.predict(y)
-        latent = network.backend.to_host(y).reshape(members, count, -1)
-        found["hidden"].append(hidden)
-        found["latent"].append(latent)
+        for name, part in (("hidden", network.backbone), ("latent", network.latent_layer)):
+            y = part.predict(y)
+            found[name].append(network.backend.to_host(y).reshape(members, count, -1).copy())
     return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from lpc_scratch.backend import Array
-from lpc_scratch.nn.layers import Linear
 
 Initializer = Callable[[np.random.Generator, int, int], tuple[Array, Array]]
 
@@ -30,15 +29,3 @@ def glorot(rng: np.random.Generator, fan_in: int, fan_out: int) -> tuple[Array, 
 
 INITIALIZERS: dict[str, Initializer] = {"pytorch": pytorch, "he": he, "glorot": glorot}
 """The initialisers by the names that a configuration uses."""
-
-
-def initialize(layer: Linear, initializer: str, generators: list[np.random.Generator]) -> None:
-    """Fill a Linear layer's parameters, one generator for each stacked network.
-
-    Draws in float64 and rounds to the layer's dtype, so float32 and float64 start alike.
-    """
-    *_, fan_in, fan_out = layer.W.shape
-    drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out) for rng in generators]
-    for parameter, draws in ((layer.W, [W for W, _ in drawn]), (layer.b, [b for _, b in drawn])):
-        host = np.stack(draws).reshape(parameter.shape).astype(parameter.dtype)
-        parameter[...] = layer.backend.to_device(host)

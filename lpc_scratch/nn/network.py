@@ -1,6 +1,6 @@
 """The classifier: a backbone, a low-dimensional latent layer, and an output layer.
 
-    h = backbone(x)          Linear, activation, dropout, repeated
+    h = backbone(x)
     z = h W_z + b_z          latent layer, D dimensions
     s = z W_y + b_y          logits, K classes
 
@@ -12,18 +12,15 @@ such layer, and z is the last hidden activation.
 network inputs as they are stored, by `embed` and `predict`, and it standardises them itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
-from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from lpc_scratch.backend import Array, Backend, get_backend
-from lpc_scratch.nn.initializers import INITIALIZERS, initialize
+from lpc_scratch.backend import Array, Backend
 from lpc_scratch.nn.inputs import Standardisation, as_inputs
-from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Layer, Linear, ReLU
+from lpc_scratch.nn.layers import Container, Layer, Linear, ReLU, Sequential, walk
 from lpc_scratch.seeding import generator
 
 Architecture = Literal["binary", "linear", "nonlinear", "none"]
@@ -32,36 +29,31 @@ _AS_THEY_ARE = Standardisation()
 
 
 class Network:
-    """A multilayer perceptron with a latent layer, or a stack of E of them.
+    """A classifier with a latent layer, or a stack of E of them.
 
     Parameters
     ----------
-    features, classes : int
-        I, the length of an input, and K.
-    architecture : {"binary", "linear", "nonlinear", "none"}
-        The kind of latent layer.
-    hidden : sequence of int
-        Widths of the backbone's layers; may be empty, except for `none`.
-    latent_dim : int
-        D; not used by `none`, whose latent layer is the last hidden one.
-    activation : {"relu", "silu", "tanh"}
-        Follows every hidden layer.
-    dropout : float
-        Share of activations dropped between hidden layers, 0 <= dropout < 1.
-    initialization : {"pytorch", "he", "glorot"}
-        Distribution of the initial weights.
+    backbone : Layer
+        From an input (..., B, I) to the features that the latent layer takes.
+    latent_layer : Layer
+        From these to z (..., B, D); see `make_latent_layer`.
+    classifier : Linear
+        From z to the logits (..., B, K). Its stack, dtype and backend are those of all layers.
+    features : int
+        I.
     seeds : int or sequence of int
         One seed makes one network; a sequence of E makes a stack with a leading axis E, each
         member exactly the network that its seed makes alone.
-    dtype : numpy dtype
-        float32 (default) or float64.
-    backend : Backend, optional
-        Where the arrays live; the CPU by default.
+    initialization : {"pytorch", "he", "glorot"}
+        Distribution of the initial weights.
     standardisation : Standardisation
         What `embed` and `predict` do to inputs as stored; nothing by default.
 
     Attributes
     ----------
+    backbone, latent_layer, classifier : Layer
+        Its parts, also `children`, by the names with which those of the parameters begin: `hidden`,
+        `latent` and `classifier`.
     parameters, gradients : array (P,)
         All parameters and their gradients as one flat vector each; every W, b, dW and db is a
         view into them.
@@ -69,70 +61,44 @@ class Network:
         z of the last `forward`.
     stack : tuple of int
         Leading axes: () for one network, (E,) for a stack.
-    features, latent_dim : int
-        I and D, which is the last hidden width for the architecture `none`.
+    features, latent_dim, classes : int
+        I, D and K.
 
     Raises
     ------
     ValueError
-        For an unknown architecture, activation or initialization, or `none` without a hidden
-        layer.
+        For layers that do not fit together.
+    TypeError
+        For a layer with parameters that does not initialise them.
     """
 
     def __init__(
         self,
+        backbone: Layer,
+        latent_layer: Layer,
+        classifier: Linear,
         features: int,
-        classes: int,
-        architecture: Architecture = "binary",
-        hidden: Sequence[int] = (256, 256),
-        latent_dim: int = 16,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        initialization: str = "pytorch",
         seeds: int | Sequence[int] = 0,
-        dtype: Any = np.float32,
-        backend: Backend | None = None,
+        initialization: str = "pytorch",
         standardisation: Standardisation = _AS_THEY_ARE,
     ) -> None:
-        if architecture not in get_args(Architecture):
-            raise ValueError(f"unknown architecture {architecture!r}")
-        if architecture == "none" and not hidden:
-            raise ValueError("architecture none needs at least one hidden layer")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"unknown activation {activation!r}")
-        if initialization not in INITIALIZERS:
-            raise ValueError(f"unknown initialization {initialization!r}")
-        self.architecture = architecture
+        self._set_parts(backbone, latent_layer, classifier)
         self.seeds = tuple(seeds) if isinstance(seeds, Sequence) else (seeds,)
-        self.backend = backend or get_backend("cpu")
-        self.dtype = np.dtype(dtype)
-        self.stack = (len(self.seeds),) if isinstance(seeds, Sequence) else ()
+        self.backend: Backend = classifier.backend
+        self.dtype = classifier.W.dtype
+        self.stack: tuple[int, ...] = classifier.W.shape[:-2]
+        if self.stack != ((len(self.seeds),) if isinstance(seeds, Sequence) else ()):
+            raise ValueError(f"layers with the leading axes {self.stack} do not fit seeds {seeds}")
         self.features = features
+        self.latent_dim: int = classifier.W.shape[-2]
+        self.classes: int = classifier.W.shape[-1]
         self.standardisation = standardisation
 
-        def linear(fan_in: int, fan_out: int) -> Linear:
-            return Linear(fan_in, fan_out, self.stack, self.dtype, self.backend)
-
-        widths = [features, *hidden]
-        self.hidden_layers: list[Layer] = []
-        for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
-            if index and dropout:
-                self.hidden_layers.append(Dropout(dropout, self.backend))
-            self.hidden_layers.append(linear(fan_in, fan_out))
-            self.hidden_layers.append(ACTIVATIONS[activation](True, self.backend))
-        self.latent_layers: list[Layer] = []
-        if architecture != "none":
-            self.latent_layers.append(linear(widths[-1], latent_dim))
-        if architecture == "nonlinear":
-            self.latent_layers.append(ReLU(True, self.backend))
-        self.latent_dim = widths[-1] if architecture == "none" else latent_dim
-        self.classifier = linear(self.latent_dim, classes)
-        self.layers: list[Layer] = [*self.hidden_layers, *self.latent_layers, self.classifier]
-
+        whole = Sequential([backbone, latent_layer, classifier])
+        whole.output_shape((features,))  # raises where layers do not fit together
         generators = [generator(seed, "weights") for seed in self.seeds]
-        for layer in self.layers:
-            if isinstance(layer, Linear):
-                initialize(layer, initialization, generators)
+        for _, layer in walk(self):
+            layer.initialize(initialization, generators)
         self._flatten()
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -151,10 +117,8 @@ class Network:
                 f"forward takes standardised inputs in {self.dtype}, and these are {x.dtype}: give "
                 "it those of `standardise`, or show inputs as stored to `embed` or `predict`"
             )
-        for layer in (*self.hidden_layers, *self.latent_layers):
-            x = layer.forward(x, training)
-        self.latent = x
-        return self.classifier.forward(x, training)
+        self.latent = self.latent_layer.forward(self.backbone.forward(x, training), training)
+        return self.classifier.forward(self.latent, training)
 
     def backward(
         self, dlogits: Array, dpenalty: Array | None = None, input_gradient: bool = False
@@ -177,15 +141,12 @@ class Network:
         """
         dz = self.classifier.backward(dlogits)
         if dpenalty is not None:
-            dz += dpenalty  # dL/dz = dCE/ds W_yᵀ + gamma dP/dz
-        dx = dz
-        for layer in reversed(self.layers[1:-1]):
-            dx = layer.backward(dx)
-        first = self.layers[0]
-        if not input_gradient and isinstance(first, Linear):
-            first.backward_parameters(dx)
-            return None
-        return first.backward(dx)
+            dz += dpenalty  # the fork: dL/dz = dCE/ds W_yᵀ + gamma dP/dz
+        dh = self.latent_layer.backward(dz)
+        if input_gradient:
+            return self.backbone.backward(dh)
+        self.backbone.backward_parameters(dh)
+        return None
 
     def input_gradient(self, dlogits: Array) -> Array:
         """Return dLoss/dx (..., B, I) of the last `forward`, given dLoss/dlogits (..., B, K).
@@ -194,10 +155,8 @@ class Network:
         called again, for the gradient of another function of the same logits. What it returned is
         overwritten then.
         """
-        dx = dlogits
-        for layer in reversed(self.layers):
-            dx = layer.backward_input(dx)
-        return dx
+        dz = self.classifier.backward_input(dlogits)
+        return self.backbone.backward_input(self.latent_layer.backward_input(dz))
 
     def standardise(self, stored: ArrayLike) -> Array:
         """Return inputs as stored as `forward` takes them, (..., N, I) on the network's device.
@@ -212,11 +171,11 @@ class Network:
 
         Without dropout; nothing is kept for `backward`.
         """
-        return self._evaluate(stored, self.layers[:-1])
+        return self._evaluate(stored, (self.backbone, self.latent_layer))
 
     def predict(self, stored: ArrayLike) -> Array:
         """Return the logits (..., N, K) of inputs, as `embed`."""
-        return self._evaluate(stored, self.layers)
+        return self._evaluate(stored, (self.backbone, self.latent_layer, self.classifier))
 
     def shown(self, standardisation: Standardisation) -> "Network":
         """Return this network, with the same parameters, for inputs that are stored otherwise."""
@@ -225,25 +184,22 @@ class Network:
         return network
 
     def start_epoch(self, epoch: int) -> None:
-        """Give every dropout layer the generators of that epoch."""
-        for index, layer in enumerate(self.layers):
-            if isinstance(layer, Dropout):
-                drawn = [generator(s, "dropout", epoch, index) for s in self.seeds]
+        """Give every layer that draws random numbers the generators of that epoch."""
+        for index, layer in enumerate(self.leaves()):
+            if hasattr(layer, "generators"):
+                drawn = [generator(seed, "dropout", epoch, index) for seed in self.seeds]
                 layer.generators = layer.ops.dropout_generators(drawn, layer.generators)
 
     def members(self, part: slice) -> "Network":
         """Return the network of some members of a stack, with buffers of its own.
 
-        Its layers' parameters and gradients are views of this network's; the flat vectors are
-        those of this network, with all members.
+        Its layers' parameters, gradients and state are views of this network's; the flat vectors
+        are those of this network, with all members.
         """
         network = copy(self)
         network.seeds = self.seeds[part]
         network.stack = (len(network.seeds),)
-        network.hidden_layers = [layer.members(part) for layer in self.hidden_layers]
-        network.latent_layers = [layer.members(part) for layer in self.latent_layers]
-        network.classifier = self.classifier.members(part)
-        network.layers = [*network.hidden_layers, *network.latent_layers, network.classifier]
+        network._set_parts(*(layer.members(part) for layer in self.children.values()))
         return network
 
     def stretches(self, part: slice) -> list[slice]:
@@ -258,32 +214,43 @@ class Network:
             start += parameter.size
         return slices
 
+    def leaves(self) -> Iterator[Layer]:
+        """Yield the layers that hold no others, in the order of the forward pass."""
+        return (layer for _, layer in walk(self) if not isinstance(layer, Container))
+
     def named_parameters(self) -> dict[str, Array]:
         """Return `hidden.0.W`, `hidden.0.b`, …, `latent.W`, …, `classifier.b`, as views."""
+        return self._named("parameter_names")
+
+    def named_state(self) -> dict[str, Array]:
+        """Return what training changes besides parameters, such as running means, by name."""
+        return self._named("state_names")
+
+    def _named(self, kind: str) -> dict[str, Array]:
         return {
             f"{prefix}.{name}": getattr(layer, name)
-            for prefix, layer in self._parametrized_layers().items()
-            for name in layer.parameter_names
+            for prefix, layer in walk(self)
+            for name in getattr(layer, kind)
         }
 
-    def _evaluate(self, stored: ArrayLike, layers: Sequence[Layer]) -> Array:
+    def _set_parts(self, backbone: Any, latent_layer: Any, classifier: Any) -> None:
+        self.backbone, self.latent_layer, self.classifier = backbone, latent_layer, classifier
+        self.children: dict[str, Layer] = {
+            "hidden": backbone,
+            "latent": latent_layer,
+            "classifier": classifier,
+        }
+
+    def _evaluate(self, stored: ArrayLike, parts: Sequence[Layer]) -> Array:
         inputs = self.standardise(stored)
         y = inputs if inputs.ndim > 1 else inputs[None]
-        for layer in layers:
+        for layer in parts:
             y = layer.predict(y)
         return y if inputs.ndim > 1 else y[..., 0, :]
 
-    def _parametrized_layers(self) -> dict[str, Layer]:
-        hidden = [layer for layer in self.hidden_layers if layer.parameter_names]
-        named = {f"hidden.{index}": layer for index, layer in enumerate(hidden)}
-        if self.latent_layers:
-            named["latent"] = self.latent_layers[0]
-        return named | {"classifier": self.classifier}
-
     def _flatten(self) -> None:
         """Move all parameters into one vector and their gradients into another."""
-        layers = self._parametrized_layers().values()
-        slots = [(layer, name) for layer in layers for name in layer.parameter_names]
+        slots = [(layer, name) for _, layer in walk(self) for name in layer.parameter_names]
         size = sum(getattr(layer, name).size for layer, name in slots)
         self.parameters: Array = self.backend.xp.empty(size, self.dtype)
         self.gradients: Array = self.backend.xp.zeros(size, self.dtype)
@@ -296,3 +263,24 @@ class Network:
             setattr(layer, name, view)
             setattr(layer, f"d{name}", self.gradients[part].reshape(initial.shape))
             start += initial.size
+
+
+def make_latent_layer(
+    architecture: Architecture,
+    fan_in: int,
+    latent_dim: int,
+    stack: tuple[int, ...],
+    dtype: Any,
+    backend: Backend | None,
+) -> Layer:
+    """Return the latent layer of an architecture; its parameters are `W` and `b`.
+
+    `fan_in` is the width of the backbone, and `latent_dim` is D, which the architecture `none`
+    does not use. The others are as in `Linear`.
+    """
+    if architecture == "none":
+        return Sequential([])
+    linear = Linear(fan_in, latent_dim, stack, dtype, backend)
+    if architecture == "nonlinear":
+        return Sequential({"": linear, "relu": ReLU(backend)})
+    return linear

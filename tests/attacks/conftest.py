@@ -6,7 +6,7 @@ import pytest
 
 from lpc_scratch.attacks import PixelModel, deepfool, fgsm, pgd, square_attack
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.nn.network import Network
+from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.training import load_configured_dataset, train
 
 ATTACKS = {
@@ -59,7 +59,8 @@ def make_model(rng):
     def make(seeds=0, dtype=np.float64, backend=None, classes=4, image_shape=(4, 4), **settings):
         settings = {"hidden": (12,), "latent_dim": 6, "architecture": "linear"} | settings
         features = int(np.prod(image_shape))
-        network = Network(features, classes, seeds=seeds, dtype=dtype, backend=backend, **settings)
+        settings |= {"seeds": seeds, "dtype": dtype, "backend": backend}
+        network = build_network(features, classes, **settings)
         network.parameters *= 6  # logits that differ by more than 1
         return PixelModel(network, describe(image_shape))
 

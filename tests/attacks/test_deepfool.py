@@ -11,7 +11,7 @@ from lpc_scratch.errors import ConfigError
 def test_deepfool_finds_the_distance_of_a_linear_classifier(make_model, images, seeds, overshoot):
     model = make_model(seeds, hidden=())
     logits = model.logits(images)
-    W = 2 * (model.network.layers[0].W @ model.network.classifier.W).swapaxes(-1, -2)
+    W = 2 * (next(model.network.leaves()).W @ model.network.classifier.W).swapaxes(-1, -2)
     result = deepfool(model, images, overshoot=overshoot)
     own = logits.argmax(axis=-1)
     difference = np.take_along_axis(W, own[..., None], axis=-2)[..., None, :] - W[..., None, :, :]
@@ -101,7 +101,7 @@ def test_deepfool_agrees_with_foolbox(make_model, rng, clip):
     class Pixels(torch.nn.Module):
         def forward(self, x):
             x = 2 * x - 1
-            for layer in model.network.layers:
+            for layer in model.network.leaves():
                 if hasattr(layer, "W"):
                     x = x @ torch.from_numpy(layer.W) + torch.from_numpy(layer.b)
                 else:

@@ -11,7 +11,7 @@ def smallest_epsilons(model, images, dual):
 
     `dual` is the order of the norm dual to that of the distance.
     """
-    W = 2 * (model.network.layers[0].W @ model.network.classifier.W)  # per pixel
+    W = 2 * (next(model.network.leaves()).W @ model.network.classifier.W)  # per pixel
     logits = model.logits(images)
     labels = logits.argmax(axis=-1)
     gaps = logits.max(axis=-1, keepdims=True) - logits
@@ -91,7 +91,7 @@ def test_gradients_of_tiny_weights_are_followed(make_model, images):
 def reference_attack(torch, model, images, labels, epsilon, norm, steps):
     """Start with one step of length epsilon, as FGSM; then climb the cross-entropy by autograd."""
     modules = []
-    for layer in model.network.layers:
+    for layer in model.network.leaves():
         if hasattr(layer, "W"):
             modules.append(torch.nn.Linear(*layer.W.shape, dtype=torch.float64))
             modules[-1].weight.data = torch.from_numpy(layer.W.T.copy())

@@ -3,24 +3,24 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.gradcheck import GradientError, assert_gradient
-from lpc_scratch.nn.layers import ACTIVATIONS, Activation, Dropout
+from lpc_scratch.nn.layers import ACTIVATIONS, Activation, Dropout, walk
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
-from lpc_scratch.nn.network import Architecture, Network
+from lpc_scratch.nn.network import Architecture
 
 ARCHITECTURES = get_args(Architecture)
 
 
 def make(architecture="binary", backend=None, seeds=0, dtype=np.float64, **settings):
     settings = {"hidden": (9, 8), "latent_dim": 4} | settings
-    return Network(6, 5, architecture, seeds=seeds, dtype=dtype, backend=backend, **settings)
+    return build_network(6, 5, architecture, seeds=seeds, dtype=dtype, backend=backend, **settings)
 
 
-def total_loss(network, x, labels, loss="softmax", penalty="exp", gamma=2.0):
+def total_loss(network, x, labels, loss="softmax", penalty="exp", gamma=2.0, penalized=True):
     """Loss of each stacked network, and the gradients of the two terms."""
     logits = network.forward(x)
     cross_entropy, dlogits = LOSSES[loss](logits, labels)
-    penalized = network.architecture == "binary"
     value, dpenalty = PENALTIES[penalty](network.latent, gamma) if penalized else (0.0, None)
     return cross_entropy + value, dlogits, dpenalty
 
@@ -147,7 +147,7 @@ def test_stacked_networks_equal_the_same_seeds_alone_to_the_bit(rng, architectur
         stacked_parameters = stack.named_parameters()
         for name, parameter in alone.named_parameters().items():
             assert np.array_equal(stacked_parameters[name][member], parameter)
-        for stacked_layer, layer in zip(stack.layers, alone.layers, strict=True):
+        for stacked_layer, layer in zip(stack.leaves(), alone.leaves(), strict=True):
             for name in layer.parameter_names:
                 stacked_gradient = getattr(stacked_layer, f"d{name}")[member]
                 assert np.array_equal(stacked_gradient, getattr(layer, f"d{name}"))
@@ -221,7 +221,7 @@ def test_network_on_a_device_takes_arrays_of_the_host_and_of_the_device(
 def test_inputs_of_the_right_kind_are_not_copied(rng):
     network, x = make(dtype=np.float32), rng.normal(size=(7, 6)).astype(np.float32)
     seen = []
-    network.layers[0].predict = lambda x: seen.append(x) or np.zeros((7, 9), np.float32)
+    next(network.leaves()).predict = lambda x: seen.append(x) or np.zeros((7, 9), np.float32)
     network.predict(x)
     assert seen[0] is x
 
@@ -273,14 +273,15 @@ def test_network_without_hidden_layers_works(rng, architecture):
     logits = network.forward(x)
     assert logits.shape == (7, 5)
     network.backward(logits)
-    assert np.any(network.layers[0].dW != 0)
+    assert np.any(next(network.leaves()).dW != 0)
 
 
 def test_dropout_stands_between_hidden_layers_only_and_differs_between_them():
     network = make(hidden=(9, 9, 9), dropout=0.5)
-    kinds = [type(layer).__name__ for layer in network.hidden_layers]
+    layers = [layer for _, layer in walk(network.backbone)]
+    kinds = [type(layer).__name__ for layer in layers]
     assert kinds == ["Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU"]
-    drops = [layer for layer in network.hidden_layers if isinstance(layer, Dropout)]
+    drops = [layer for layer in layers if isinstance(layer, Dropout)]
 
     def masks(epoch):
         network.start_epoch(epoch)
@@ -296,9 +297,12 @@ class Slope(Activation):
 
     parameter_names = ("a",)
 
-    def __init__(self, in_place, backend):
-        super().__init__(False, backend)
-        self.a, self.da = np.full(1, 0.7), np.zeros(1)
+    def __init__(self, backend):
+        super().__init__(backend)
+        self.a, self.da = np.zeros(1), np.zeros(1)
+
+    def initialize(self, initializer, generators):
+        self.a[...] = 0.7
 
     def forward(self, x, training=False):
         self.x = x
@@ -315,7 +319,7 @@ class Slope(Activation):
 def test_parameters_of_a_layer_of_ones_own_are_trained_and_saved(monkeypatch, rng):
     monkeypatch.setitem(ACTIVATIONS, "slope", Slope)
     network, x, labels = make(activation="slope"), rng.normal(size=(7, 6)), rng.integers(5, size=7)
-    assert network.named_parameters()["hidden.1.a"] == 0.7
+    assert network.named_parameters()["hidden.0.slope.a"] == 0.7
     _, dlogits, dpenalty = total_loss(network, x, labels)
     network.backward(dlogits, dpenalty)
     gradients = network.gradients.copy()
@@ -348,6 +352,7 @@ def test_training_leaves_the_input_alone(rng):
     ("initialization", "variance"), [("pytorch", 1 / 1200), ("he", 2 / 400), ("glorot", 2 / 700)]
 )
 def test_initial_weights_have_their_stated_variance(initialization, variance):
-    network = Network(400, 5, hidden=(300,), initialization=initialization)
-    assert network.layers[0].W.var() == pytest.approx(variance, rel=0.02)
-    assert (initialization == "pytorch") == bool(np.any(network.layers[0].b))
+    network = build_network(400, 5, hidden=(300,), initialization=initialization)
+    first = next(network.leaves())
+    assert first.W.var() == pytest.approx(variance, rel=0.02)
+    assert (initialization == "pytorch") == bool(np.any(first.b))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.losses import PENALTIES, softmax_cross_entropy
-from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import SGD, Adam, AdamW
 
 CASES = [
@@ -72,7 +72,7 @@ def test_fifty_steps_of_a_network_equal_autograd(
 ):
     torch = pytest.importorskip("torch", reason="PyTorch, the outside oracle, is not installed")
     x, labels, gamma = rng.normal(size=(40, 6)), rng.integers(5, size=40), 2.0
-    network = Network(6, 5, hidden=(12, 9), latent_dim=4, activation="silu", dtype=np.float64)
+    network = build_network(6, 5, hidden=(12, 9), latent_dim=4, activation="silu", dtype=np.float64)
     names = ("hidden.0", "hidden.1", "latent", "classifier")
     start = network.named_parameters()
     leaves = {n: torch.tensor(p.copy(), requires_grad=True) for n, p in start.items()}
