@@ -15,7 +15,7 @@ from lpc_scratch.training_step import TrainingStep
 
 
 class StepGraph:
-    """A training step that is recorded when it is first needed.
+    """Takes steps as replays of one that is recorded when it is first needed; an `Executor`.
 
     Parameters
     ----------
@@ -48,23 +48,12 @@ class StepGraph:
         self._kept: list[dict[str, Array]] = []
         self._losses = losses
 
+    def start_epoch(self, epoch: int) -> None:
+        """Make the networks draw the dropout of an epoch, counted from 0."""
+        self._take_step.network.start_epoch(epoch)
+
     def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
-        """Take a step for every whole minibatch of an order of samples.
-
-        Parameters
-        ----------
-        order : integer array (..., n) on the host
-            Positions in the training set.
-        learning_rate : float
-            Step size.
-        gamma : float or array (..., 1, 1)
-            Strength of the penalty.
-
-        Returns
-        -------
-        array (steps, ...) on the device
-            Loss before each step.
-        """
+        """Take a step for every whole minibatch of an order of samples; see `Executor`."""
         steps = order.shape[-1] // self._rows.shape[-1]
         optimizer, network = self._take_step.optimizer, self._take_step.network
         self._order[..., : order.shape[-1]] = self._to_device(order)

@@ -2,19 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from data_utils import Dataset, DatasetDescription
 from lpc_scratch.backend import Array, Backend, compiled_ops, get_backend
-from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
+from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.inference import latent_and_logits, standardised
+from lpc_scratch.members import Members
 from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.losses import LOSSES, PENALTIES
@@ -22,7 +21,7 @@ from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
 from lpc_scratch.seeding import generator
 from lpc_scratch.step_graph import StepGraph
-from lpc_scratch.training_step import TrainingStep
+from lpc_scratch.training_step import Executor, Serial, TrainingStep
 
 # Thresholds on the multiplications in the largest matrix product of a step, measured on two cores.
 # They rest on the sizes of one member alone: a stack must give the bits of the single runs, and
@@ -82,13 +81,7 @@ class Trainer:
         self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
         self._reader, self.x_train, self.x_test = self._bring_inputs()
         self.y_train = self.backend.to_device(dataset.y_train)
-        losses = (self.steps_per_epoch, *self.network.stack)
-        self._losses = self.backend.xp.empty(losses, self.network.dtype)
-        self._step = self._make_step(self._reader, self.optimizer)
-        self._groups = self._make_groups()
-        self._graph = None
-        if self.backend.graph:
-            self._graph = StepGraph(self._step, self._losses, len(dataset.x_train), self.batch_size)
+        self._executor = self._choose_executor()
 
     def run_epoch(self, epoch: int) -> float:
         """Train one epoch, counted from 0; return the mean loss of its batches and members.
@@ -138,9 +131,7 @@ class Trainer:
 
     def start_epoch(self, epoch: int) -> None:
         """Make the networks draw the dropout of an epoch, counted from 0."""
-        self.network.start_epoch(epoch)
-        for _, step in self._groups:
-            step.network.start_epoch(epoch)
+        self._executor.start_epoch(epoch)
 
     def gamma_at(self, epoch: int) -> float | Array:
         """Return the strength of the penalty in an epoch, from 0: one for all, or (E, 1, 1)."""
@@ -166,29 +157,11 @@ class Trainer:
         array (steps, ...) on the host
             Loss before each step.
         """
-        if self._graph:
-            return self.backend.to_host(self._graph.take_steps(order, learning_rate, gamma))
-        steps = order.shape[-1] // self.batch_size
-        rows = self.backend.to_device(order)
-
-        def train(group: tuple[Any, Callable[..., Array]]) -> None:
-            members, take_step = group
-            strength = gamma if isinstance(gamma, float) else gamma[members]
-            for step in range(steps):
-                batch = rows[members, step * self.batch_size : (step + 1) * self.batch_size]
-                self._losses[step, members] = take_step(batch, learning_rate, strength)
-
-        for _, group_step in self._groups:
-            group_step.optimizer.steps = self.optimizer.steps
-        groups: list[tuple[Any, Callable[..., Array]]] = [*self._groups]
-        groups = groups or [(..., self.step)]
         threads = single_blas_thread() if self._is_small() else nullcontext()
         # Divergence shows in the losses: let it pass until they are read.
         with threads, np.errstate(over="ignore", invalid="ignore"):
-            in_threads(train, groups)
-        for _, group_step in self._groups:
-            self.optimizer.steps = group_step.optimizer.steps  # the same in all of them
-        return self.backend.to_host(self._losses[:steps])
+            losses = self._executor.take_steps(order, learning_rate, gamma)
+        return self.backend.to_host(losses)
 
     def latent_and_logits(self, x: Array) -> tuple[Array, Array]:
         """Return latent (..., n, D) and logits (..., n, K) of `x_train` or `x_test`, as they are.
@@ -196,10 +169,6 @@ class Trainer:
         Without dropout, on the device.
         """
         return latent_and_logits(self._reader, x)
-
-    def step(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:
-        """Take one optimiser step of all members; see `TrainingStep.__call__`."""
-        return self._step(rows, learning_rate, gamma)
 
     def report_divergence(self, member: int, what: str, epoch: int) -> None:
         """Raise DivergenceError with what happened in an epoch, from 0, and what to do.
@@ -243,22 +212,18 @@ class Trainer:
         data = (self.x_train, self.y_train)
         return TrainingStep(network, optimizer, self.loss, self.penalty, *data, self.batch_size)
 
-    def _make_groups(self) -> list[tuple[slice, TrainingStep]]:
-        """Return groups of members to be trained side by side; none where that does not pay."""
-        members = len(self.config.seeds)
-        count = min(num_threads(), members // _GROUP)
-        if count < 2 or not self._is_small() or self._largest_product < _GROUP_PRODUCT:
-            return []
-        return [
-            (
-                group,
-                self._make_step(
-                    self._reader.members(group),
-                    self.optimizer.restricted_to(self.network.stretches(group)),
-                ),
-            )
-            for group in split(members, count)
-        ]
+    def _choose_executor(self) -> Executor:
+        """Return what takes the steps: a recorded graph, threads for members, or one by one."""
+        shape = (self.steps_per_epoch, *self.network.stack)
+        losses = self.backend.xp.empty(shape, self.network.dtype)
+        stack = (self._reader, self.optimizer)
+        count = min(num_threads(), len(self.config.seeds) // _GROUP)
+        if count > 1 and self._is_small() and self._largest_product >= _GROUP_PRODUCT:
+            return Members(self._make_step, *stack, losses, self.batch_size, count)
+        step = self._make_step(*stack)
+        if self.backend.graph:
+            return StepGraph(step, losses, len(self.dataset.x_train), self.batch_size)
+        return Serial(step, losses, self.batch_size)
 
     def _is_small(self) -> bool:
         return self.backend.name == "cpu" and self._largest_product < _SMALL_PRODUCT

@@ -1,4 +1,6 @@
-"""One step of training: from the rows of a minibatch to new parameters."""
+"""One step of training: from the rows of a minibatch to new parameters; and many of them."""
+
+from typing import Protocol
 
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.losses import Loss, Penalty
@@ -80,3 +82,58 @@ class TrainingStep:
         network.backward(dlogits, dpenalty)
         self.optimizer.step(learning_rate)
         return loss
+
+
+class Executor(Protocol):
+    """Takes the steps of an epoch: one after the other, on threads, or as a recorded graph."""
+
+    def start_epoch(self, epoch: int) -> None:
+        """Make the networks draw the dropout of an epoch, counted from 0."""
+
+    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+        """Take a step for every whole minibatch of an order of samples.
+
+        Parameters
+        ----------
+        order : integer array (..., n) on the host
+            Positions in the training set.
+        learning_rate : float
+            Step size.
+        gamma : float or array (..., 1, 1)
+            Strength of the penalty.
+
+        Returns
+        -------
+        array (steps, ...) on the device
+            Loss before each step; overwritten by the next call.
+        """
+
+
+class Serial:
+    """Takes one step after the other; an `Executor`.
+
+    Parameters
+    ----------
+    step : TrainingStep
+        What a step is.
+    losses : array (steps, ...)
+        Where the losses of an order are written.
+    batch_size : int
+        B.
+    """
+
+    def __init__(self, step: TrainingStep, losses: Array, batch_size: int) -> None:
+        self.step, self.losses, self.batch_size = step, losses, batch_size
+
+    def start_epoch(self, epoch: int) -> None:
+        """Make the networks draw the dropout of an epoch, counted from 0."""
+        self.step.network.start_epoch(epoch)
+
+    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+        """Take a step for every whole minibatch of an order of samples; see `Executor`."""
+        rows, B = self.step.network.backend.to_device(order), self.batch_size
+        steps = order.shape[-1] // B
+        for number in range(steps):
+            batch = rows[..., number * B : (number + 1) * B]
+            self.losses[number] = self.step(batch, learning_rate, gamma)
+        return self.losses[:steps]

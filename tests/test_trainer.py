@@ -11,6 +11,7 @@ from lpc_scratch.measuring import measure_networks
 from lpc_scratch.nn.layers import walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.trainer import Trainer
+from lpc_scratch.training_step import TrainingStep
 
 SMALL = TrainConfig(hidden=(24, 20), latent_dim=6, batch_size=100)
 
@@ -54,7 +55,7 @@ def test_groups_of_members_in_threads_equal_the_single_runs_to_the_bit(
         gammas=tuple(0.1 * 2**member for member in range(9)),
     )
     together = trained(config, digits, epochs=2)
-    assert [group for group, _ in together._groups] == [slice(0, 4), slice(4, 9)]
+    assert [part for part, _ in together._executor._groups] == [slice(0, 4), slice(4, 9)]
     assert together.optimizer.steps == 2 * together.steps_per_epoch
     for member in (0, 3, 4, 8):
         own = {"seeds": (member,), "gammas": (), "gamma": config.gammas[member]}
@@ -102,7 +103,7 @@ def test_recorded_step_keeps_the_buffers_that_it_writes(digits, cuda_stand_in):
     trainer.run_epoch(0)
     recorded = [a for _, layer in walk(trainer.network) for a in layer.buffers.values()]
     trainer.network.forward(cuda_stand_in.xp.zeros((7, 64), np.float32))  # replaces them
-    kept = {id(array) for buffers in trainer._graph._kept for array in buffers.values()}
+    kept = {id(array) for buffers in trainer._executor._kept for array in buffers.values()}
     assert recorded
     assert all(id(array) in kept for array in recorded)
 
@@ -125,7 +126,12 @@ def test_same_configuration_trains_to_the_same_bits(digits):
 def test_epoch_visits_every_sample_once_but_for_a_partial_batch(digits, monkeypatch):
     trainer = Trainer(dataclasses.replace(SMALL, seeds=(3, 4)), digits)
     visited = []
-    monkeypatch.setattr(trainer, "step", lambda rows, *_: visited.append(rows.copy()) or 0.0)
+
+    def visit(step, rows, *_):
+        visited.append(rows.copy())
+        return 0.0
+
+    monkeypatch.setattr(TrainingStep, "__call__", visit)
     trainer.run_epoch(0)
     trainer.run_epoch(1)
     rows, later = np.split(np.concatenate(visited, axis=-1), 2, axis=-1)
@@ -144,7 +150,12 @@ def test_steps_follow_the_schedules(digits, monkeypatch):
         gamma_every=1,
     )
     trainer, steps = Trainer(config, digits), []
-    monkeypatch.setattr(trainer, "step", lambda _, *settings: steps.append(settings) or 0.0)
+
+    def note(step, rows, *settings):
+        steps.append(settings)
+        return 0.0
+
+    monkeypatch.setattr(TrainingStep, "__call__", note)
     trainer.run_epoch(0)
     trainer.run_epoch(1)
     assert steps == [(5e-4, 10.0)] * 14 + [(2.5e-4, 20.0)] * 14
@@ -160,7 +171,7 @@ def test_step_returns_the_loss_of_the_gathered_batch(digits):
     rows = np.arange(200, 300)
     logits = trainer.network.predict(digits.x_train[rows])
     expected, _ = LOSSES["softmax"](logits, digits.y_train[rows])
-    assert trainer.step(rows, 0.1, 10.0) == pytest.approx(float(expected), rel=1e-12)
+    assert trainer.take_steps(rows, 0.1, 10.0) == pytest.approx(float(expected), rel=1e-12)
 
 
 def test_training_leaves_the_data_alone(digits):

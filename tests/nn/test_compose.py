@@ -243,7 +243,7 @@ def test_recorded_step_of_nested_layers_is_that_of_the_cpu(cuda_stand_in):
         trainer.run_epoch(epoch)
         trainer.network.forward(cuda_stand_in.xp.zeros((7, 64)))  # replaces all buffers
     assert np.asarray(trainer.network.parameters) == pytest.approx(expected, abs=1e-9)
-    kept = {id(array) for buffers in trainer._graph._kept for array in buffers.values()}
+    kept = {id(array) for buffers in trainer._executor._kept for array in buffers.values()}
     nested = trainer.network.backbone.children["1"]
     assert len(nested.buffers) == 2
     assert len(kept) > 10
