@@ -7,18 +7,22 @@ the samples of training and test set, B those of a batch, F features, D latent d
 classes, and P is the number of parameters of one network.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from data_utils import Dataset
-from lpc_scratch.backend import get_backend
+from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.history import EDGES
 from lpc_scratch.inference import CHUNK
 from lpc_scratch.metrics.measure import MAX_MIXTURES
+from lpc_scratch.nn.backbones import build_parts
+from lpc_scratch.nn.layers import Container, Sequential, walk
 
 _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `fit_mixtures`
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
@@ -79,12 +83,10 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     """
     E, N, M = len(config.seeds), len(dataset.x_train), len(dataset.x_test)
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
-    hidden, widths = config.hidden, list(config.hidden)
-    if config.architecture != "none":
-        widths.append(config.latent_dim)
-    D = widths[-1]
-    layers = list(pairwise([F, *widths, K]))  # of the Linear layers, features in and out
-    P = sum(i * o + o for i, o in layers)
+    network = _layers(config, F, K)
+    weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
+    sizes = _sizes(network, F)  # F, those of every layer's output, K
+    P, D = sum(weight.size for weight in weights), sizes[-2]
     size = np.dtype(config.dtype).itemsize
 
     # Training keeps this from its first step on.
@@ -93,20 +95,18 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     vectors = 2 * parameters + moments  # the gradients are as many as the parameters
     gathered = size if dataset.feature_mean is not None else dataset.x_train.itemsize
     batch = E * B * (F * (gathered + size) + 2 * _WIDE)  # as they lie on the device, scaled; labels
-    outputs = E * B * (sum(widths) + K) * size  # (E, B, O) of every Linear layer
-    gradients = E * B * (sum(widths) + D + K) * size  # (E, B, I) of all but the first; of losses
-    dropout = 3 * E * B * sum(hidden[:-1]) * size if config.dropout else 0  # mask, y, dx
-    sigmoids = E * B * sum(hidden) * size if config.activation == "silu" else 0
-    slopes = E * B * max(widths) * (1 if config.activation == "relu" else size)  # of one layer
-    buffers = batch + outputs + gradients + dropout + sigmoids + slopes
+    kept = network.numbers_kept((F,)) - F  # the first layer needs no dx
+    layers = E * B * (kept + D + K) * size  # and the gradients of penalty and loss
+    slopes = E * B * max(sizes[1:]) * (1 if config.activation == "relu" else size)  # of one layer
+    buffers = batch + layers + slopes
     # Features of one's own are standardised once, into a copy.
     standardised = 0 if dataset.feature_mean is None else (N + M) * F * size
 
     # The rest comes and goes; of these, the largest counts.
-    drawn = E * max(i * o for i, o in layers) * (2 * _WIDE + size)  # weights, drawn in float64
+    drawn = E * max(weight.size for weight in weights) * (2 * _WIDE + size)  # in float64
     orders = 2 * E * N * _WIDE  # (E, N), and the rows that it is stacked from
     rows = min(CHUNK, max(N, M))
-    chunk = rows * (F + E * max(i + o for i, o in layers[1:])) * size  # two layers at once
+    chunk = rows * (F + E * max(map(sum, pairwise(sizes[1:])))) * size  # two layers at once
     latent_and_logits = E * (D + K) * size  # of one sample
     inference = chunk + latent_and_logits * max(2 * N, N + 2 * M)  # the chunks', and all together
 
@@ -140,6 +140,43 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     device = data + orders + max(4 * parameters, vectors + buffers + inference)
     host = history + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))
+
+
+def _layers(config: TrainConfig, features: int, classes: int) -> Sequential:
+    """Return the layers of one network of a configuration, whose arrays take no memory."""
+    backend = replace(get_backend("cpu"), xp=_Shapes)
+    return Sequential(
+        build_parts(
+            *(features, classes, config.architecture, config.hidden, config.latent_dim),
+            *(config.activation, config.dropout),
+            stack=(),
+            dtype=np.dtype(config.dtype),
+            backend=backend,
+        )
+    )
+
+
+def _sizes(network: Sequential, features: int) -> list[int]:
+    """Return the size of an input, and those of every layer's output."""
+    shape: tuple[int, ...] = (features,)
+    sizes = [features]
+    for _, layer in walk(network):
+        if not isinstance(layer, Container):
+            shape = layer.output_shape(shape)
+            sizes.append(math.prod(shape))
+    return sizes
+
+
+class _Shapes:
+    """An array module for shapes: what it makes is one zero, seen from everywhere."""
+
+    @staticmethod
+    def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+        return np.broadcast_to(np.zeros((), dtype), shape)
+
+    @staticmethod
+    def zeros_like(array: Array) -> Array:
+        return array
 
 
 def _with_losses(count: int) -> int:

@@ -97,18 +97,28 @@ def build_network(
         raise ValueError(f"unknown activation {activation!r}")
     if initialization not in INITIALIZERS:
         raise ValueError(f"unknown initialization {initialization!r}")
-    stack = (len(seeds),) if isinstance(seeds, Sequence) else ()
-    place = (stack, np.dtype(dtype), backend)
+    place = ((len(seeds),) if isinstance(seeds, Sequence) else (), np.dtype(dtype), backend)
+    settings = (architecture, hidden, latent_dim, activation, dropout)
+    parts = build_parts(features, classes, *settings, *place)
+    return Network(*parts, features, seeds, initialization, standardisation or Standardisation())
+
+
+def build_parts(
+    features: int,
+    classes: int,
+    architecture: Architecture,
+    hidden: Sequence[int],
+    latent_dim: int,
+    activation: str,
+    dropout: float,
+    stack: tuple[int, ...],
+    dtype: Any,
+    backend: Backend | None,
+) -> tuple[Layer, Layer, Linear]:
+    """Return the parts of a network, not yet initialised; see `build_network` and `Linear`."""
+    place = (stack, dtype, backend)
     backbone = BACKBONES["mlp"](features, hidden, activation, dropout, *place)
     (width,) = backbone.output_shape((features,))
     latent_layer = make_latent_layer(architecture, width, latent_dim, *place)
     (latent_dim,) = latent_layer.output_shape((width,))
-    return Network(
-        backbone,
-        latent_layer,
-        Linear(latent_dim, classes, *place),
-        features,
-        seeds,
-        initialization,
-        standardisation or Standardisation(),
-    )
+    return backbone, latent_layer, Linear(latent_dim, classes, *place)
