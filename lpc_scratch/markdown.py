@@ -25,6 +25,14 @@ def number(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
+def exact(value: object) -> str:
+    """Return a setting as people write it, 10 and not 10.0, but never two of them as one text."""
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else str(value)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "–"

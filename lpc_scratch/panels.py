@@ -23,6 +23,7 @@ CODE_RANGE = 1.5  # ±1 keeps a strong colour, larger values still differ from i
 MAX_MARKED_CELLS = 400
 MAX_MARKED_ROWS = 20
 MAX_NAMES = 14
+LARGEST = 1e100  # far beyond it, matplotlib's arithmetic on the limits of an axis overflows
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -48,6 +49,15 @@ def curves(rows: Sequence[Row], column: str, by: str = "member") -> tuple[npt.ND
     return epochs, values
 
 
+def drawable(values: npt.ArrayLike, log: bool = False) -> npt.NDArray[np.bool_]:
+    """Return which values an axis can show: none beyond `LARGEST`, inf or nan.
+
+    A logarithmic axis shows those from 1 / `LARGEST` on.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    return (np.abs(numbers) <= LARGEST) & ((numbers >= 1 / LARGEST) | (not log))
+
+
 def draw_columns(
     axes: Axes, rows: Sequence[Row], columns: Mapping[str, str], log: bool = False
 ) -> bool:
@@ -63,7 +73,7 @@ def draw_columns(
     prepare_epochs(axes)
     for style, (column, label) in zip(STYLES, columns.items(), strict=False):
         epochs, values = curves(rows, column)
-        shown = np.isfinite(values) & ((values > 0) | (not log))
+        shown = drawable(values, log)
         if shown.any():
             _draw_members(axes, epochs, np.where(shown, values, np.nan), label, *style)
     if not axes.lines:

@@ -40,6 +40,7 @@ from lpc_scratch.panels import (
     curves,
     draw_codes,
     draw_pairs,
+    drawable,
     literal,
     new_figure,
     prepare_epochs,
@@ -317,7 +318,7 @@ def _over_seeds(name: str, rows: Sequence[Row], column: str, log: bool) -> npt.N
     epochs, values = curves(rows, column, by="seed")
     if len({(row["epoch"], row["seed"]) for row in rows}) < len(rows):
         raise ValueError(f"the rows of {name!r} hold a seed twice at one epoch.")
-    values = np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
+    values = np.where(drawable(values, log), values, np.nan)
     there = np.isfinite(values).any(axis=0)
     if log:
         values = np.log(values)

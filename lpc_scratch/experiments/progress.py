@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
+from lpc_scratch.markdown import exact
 
 
 class CellCount:
@@ -82,15 +83,9 @@ def make_progress(axes: Sequence[str]) -> CellBar | CellLines:
     return CellBar(axes) if sys.stderr.isatty() else CellLines(axes)
 
 
-def describe_value(value: object) -> str:
-    """Return a setting's value as people write it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def describe_place(result: Result, axes: Sequence[str]) -> str:
     """Return where a cell stands on the axes, and its seed."""
-    values = [f"{a} {describe_value(axis_value(result.config, a))}" for a in (*axes, "seed")]
-    return ", ".join(values)
+    return ", ".join(f"{a} {exact(axis_value(result.config, a))}" for a in (*axes, "seed"))
 
 
 def _outcome(result: Result, axes: Sequence[str]) -> str:

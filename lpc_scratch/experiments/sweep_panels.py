@@ -6,6 +6,7 @@ of settings. Every mean is over the finished cells that share a place in the fig
 whatever else is neither an axis nor a line.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from numbers import Real
@@ -22,8 +23,9 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lpc_scratch.experiments.phases import PHASES
+from lpc_scratch.markdown import exact
 from lpc_scratch.palette import BLUE, GREEN, GREY, MARKERS, ORANGE, PURPLE, SKY, TIME, VERMILION
-from lpc_scratch.panels import draw_grid, tidy, write_instead
+from lpc_scratch.panels import draw_grid, drawable, tidy, write_instead
 
 Table: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -88,11 +90,11 @@ def group(table: Table, axes: Sequence[str]) -> dict[tuple, Table]:
 def average(table: Table, metric: str, log: bool = False) -> tuple[float, float, float]:
     """Return mean and mean ± standard deviation (ddof 1) of a metric; nan without a value.
 
-    What is not finite is left out. With `log` so is what is not positive, and mean and deviation
-    are those of the logarithm.
+    What no axis can show is left out: see `panels.drawable`. With `log`, mean and deviation are
+    those of the logarithm.
     """
     values = np.array([c.get(metric) for c in table if c["status"] == "finished"], dtype=np.float64)
-    values = values[np.isfinite(values) & ((values > 0) | (not log))]
+    values = values[drawable(values, log)]
     if not values.size:
         return np.nan, np.nan, np.nan
     if log:
@@ -113,7 +115,7 @@ def check_columns(table: Table, *columns: str) -> None:
 
 def describe(axis: str, value: Any) -> str:
     """Return a setting as it is written in a legend or a title."""
-    return f"{axis.replace('_', ' ')} {value:g}" if is_numeric([value]) else str(value)
+    return f"{axis.replace('_', ' ')} {exact(value)}" if is_numeric([value]) else str(value)
 
 
 def line_styles(table: Table, lines_by: Sequence[str]) -> dict[tuple, dict[str, Any]]:
@@ -183,8 +185,8 @@ def draw_curves(
 ) -> None:
     """Draw a line with a band for every combination of settings.
 
-    Where x has no order, or goes from zero over decades, its values are evenly spaced and have
-    bars, those of the lines side by side.
+    Where x has no order, goes from zero over decades or further than an axis can show, its values
+    are evenly spaced and have bars, those of the lines side by side.
 
     Parameters
     ----------
@@ -199,8 +201,10 @@ def draw_curves(
         raise ValueError(f"{x} cannot have a logarithmic axis: it has the values {values}.")
     groups, styles = group(table, lines_by), line_styles(table, lines_by)
     even = not numbers or (bars and len(groups) > 1)
-    if numbers and values[0] <= 0:
-        even = even or is_wide([value for value in values if value > 0])
+    if numbers:
+        positive = [value for value in values if value > 0]
+        from_zero = values[0] <= 0 and is_wide(positive)
+        even = even or from_zero or not drawable(positive, log=True).all()
     name_axis(axes, x, values, log_x, even)
     for place, (key, cells) in enumerate(groups.items()):
         there = group(cells, [x])
@@ -348,7 +352,8 @@ def name_axis(axes: Axes, x: str, values: Sequence[Any], log: bool, even: bool =
         axes.set_xlim(-0.5, len(values) - 0.5)
         _name_columns(axes, values)
         return
-    at = np.log(values) if log else np.array(values, dtype=np.float64)
+    places = np.array(values, dtype=np.float64)
+    at = np.log(places) if log else places
     length = at[-1] - at[0] or 1.0
     ends = at[0] - 0.04 * length, at[-1] + 0.04 * length
     low, high = np.exp(ends) if log else ends
@@ -360,7 +365,7 @@ def name_axis(axes: Axes, x: str, values: Sequence[Any], log: bool, even: bool =
         if at[place] - at[chosen[-1]] >= TICK_DISTANCE * length:
             chosen.append(place)
     names = tick_names(values)
-    axes.set_xticks([values[i] for i in chosen], [names[i] for i in chosen])
+    axes.set_xticks(places[chosen], [names[i] for i in chosen])
     axes.set_xticks([], minor=True)
 
 
@@ -379,11 +384,11 @@ def tick_names(values: Sequence[Any]) -> list[str]:
     if not is_numeric(values):
         return [str(value) for value in values]
     positive = [value for value in values if value > 0]
-    powers = [round(float(np.log10(value))) for value in positive]
-    exact = np.allclose(positive, [10.0**power for power in powers])
-    if not exact or not powers or powers[-1] - powers[0] < 3:
-        return [f"{value:g}" for value in values]
-    return [f"{v:g}" for v in values if v <= 0] + [f"$10^{{{power}}}$" for power in powers]
+    powers = [round(math.log10(value)) for value in positive]
+    whole = np.allclose(positive, [10.0**power for power in powers], rtol=1e-12, atol=0)
+    if not whole or not powers or powers[-1] - powers[0] < 3:
+        return list(map(exact, values))
+    return [exact(v) for v in values if v <= 0] + [f"$10^{{{power}}}$" for power in powers]
 
 
 def axis_label(name: str) -> str:

@@ -39,7 +39,7 @@ from lpc_scratch.experiments.sweep_panels import (
     phase_handles,
 )
 from lpc_scratch.palette import GREY
-from lpc_scratch.panels import new_figure
+from lpc_scratch.panels import drawable, new_figure
 
 MAX_COLUMNS = 3  # panels side by side
 SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"
@@ -240,7 +240,7 @@ def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
     ----------
     table : sequence of mappings
         With ``gamma, latent_norm, predicted_norm, norm_bound, classifier_norm, margin``; cells
-        with gamma 0 and values that are not positive are left out.
+        with gamma 0 and values that a logarithmic axis cannot show are left out.
     lines_by : sequence of str
         Settings to tell apart: the first by lines, of which about four stay legible, every
         combination of the others by a row of panels.
@@ -252,7 +252,7 @@ def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
         a dashed line that grows as sqrt(gamma); the margin.
     """
     check_columns(table, "latent_norm", "predicted_norm", "norm_bound", "classifier_norm", "margin")
-    gammas = [gamma for gamma in axis_values(table, "gamma") if gamma > 0]
+    gammas = [gamma for gamma in axis_values(table, "gamma") if drawable(gamma, log=True)]
     first, others = lines_by[:1], lines_by[1:]
     rows, styles = group(table, others), line_styles(table, first)
     figure = new_figure(11, 1.1 + 3 * len(rows))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
-from lpc_scratch.experiments.progress import describe_place, describe_value
+from lpc_scratch.experiments.progress import describe_place
 from lpc_scratch.experiments.sweep_plots import (
     plot_code_geometry,
     plot_equilibrium,
@@ -24,7 +24,7 @@ from lpc_scratch.experiments.tables import (
     write_csv,
     write_text,
 )
-from lpc_scratch.markdown import table
+from lpc_scratch.markdown import exact, table
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures
 from lpc_scratch.tensor_file import writing
@@ -129,7 +129,7 @@ def _cut(cells: Table, axes: Sequence[str], x: str, most: int) -> tuple[list[str
     by, rest = others[:most], others[most:]
     fixed = [axis for axis in rest if not _follows(cells, axis, by)]
     shown = [cell for cell in cells if all(cell[axis] == cells[0][axis] for axis in fixed)]
-    title = ", ".join(f"{axis} {describe_value(cells[0][axis])}" for axis in fixed)
+    title = ", ".join(f"{axis} {exact(cells[0][axis])}" for axis in fixed)
     return by, shown, title
 
 
@@ -142,7 +142,7 @@ def _heading(results: Sequence[Result], axes: Sequence[str], question: str | Non
     config = results[0].config
     seeds = sorted({result.config.seeds[0] for result in results})
     fixed = [
-        f"{name.replace('_', ' ')} {describe_value(axis_value(config, name))}"
+        f"{name.replace('_', ' ')} {exact(axis_value(config, name))}"
         for name in _FIXED
         if name not in axes
     ]
@@ -165,7 +165,7 @@ def _table(cells: Table, axes: Sequence[str]) -> str:
         phases = Counter(PHASES.get(cell["phase"], "failed") for cell in group)
         phase = ", ".join(f"{n} x {p}" if len(phases) > 1 else p for p, n in phases.items())
         values = [mean_and_deviation([cell[column] for cell in group]) for column in _COLUMNS]
-        rows.append([*map(describe_value, place), phase, *values])
+        rows.append([*map(exact, place), phase, *values])
     return table([*axes, "phase", *_COLUMNS.values()], rows)
 
 

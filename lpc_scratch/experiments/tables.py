@@ -95,7 +95,7 @@ def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
     found = found[~np.isnan(found)]
     if not found.size:
         return "–"
-    with np.errstate(invalid="ignore"):  # inf - inf
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, 1e200²
         mean = float(found.mean())
         deviation = float(found.std(ddof=1)) if found.size > 1 else 0.0
     plus = "+" if sign and mean >= 0 else ""

@@ -204,6 +204,64 @@ def test_zero_has_its_place_beside_gammas_that_span_decades():
     assert_allclose(axes.lines[0].get_xdata(), [0, 1, 2, 3])
 
 
+@pytest.mark.parametrize(
+    ("gammas", "names"),
+    [
+        ([1.0, 1e300], ["$10^{0}$", "$10^{300}$"]),
+        ([1e-310, 0.3], ["1e-310", "0.3"]),
+        ([0.0, 1.7e308], ["0", "1.7e+308"]),
+    ],
+)
+def test_values_further_apart_than_an_axis_reaches_are_evenly_spaced(gammas, names, tmp_path):
+    table = make_table(gamma=gammas)
+    figures = [
+        sweep_plots.plot_metrics(table, ["gamma"]),
+        sweep_plots.plot_code_geometry(table, "gamma"),
+        sweep_plots.plot_phases(table),
+    ]
+    for figure in figures:
+        axes = figure.axes[0]
+        assert [text.get_text() for text in axes.get_xticklabels()] == names
+        assert_array_equal(axes.get_xticks(), range(len(gammas)))
+    for figure in [*figures, sweep_plots.plot_equilibrium(table)]:
+        figure.savefig(tmp_path / "figure.png", dpi=30)  # a warning would fail the test
+
+
+def test_whole_numbers_beyond_those_of_numpy_are_drawn(tmp_path):
+    figure = sweep_plots.plot_metrics(make_table(batch_size=[2, 10**20]), ["batch_size"])
+    assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 1e20])
+    figure.savefig(tmp_path / "metrics.png", dpi=30)
+
+
+@pytest.mark.parametrize("beyond", [1e300, -1e300, 1e-300])
+def test_measurements_beyond_what_an_axis_shows_are_left_out(beyond, tmp_path):
+    table = make_table(gamma=GAMMAS, depth=[1, 2])
+    for cell in table[:2]:
+        cell |= dict.fromkeys(["nc1", "code_distance", "margin", "latent_norm"], beyond)
+    figures = [
+        sweep_plots.plot_metrics(table, ["gamma"]),
+        sweep_plots.plot_metrics(table, ["gamma", "depth"]),
+        sweep_plots.plot_equilibrium(table),
+        sweep_plots.plot_code_geometry(table, "gamma"),
+    ]
+    rest = np.exp(np.mean(np.log([cell["nc1"] for cell in table[2:4]])))
+    assert_allclose(panel(figures[0], "NC1").lines[0].get_ydata()[0], rest)
+    assert crosses(panel(figures[1], "NC1")) == {(0, 0)}
+    for figure in figures:
+        figure.savefig(tmp_path / "figure.png", dpi=30)  # a warning would fail the test
+
+
+def test_values_that_differ_have_names_that_differ():
+    gammas = [1e-12, 2e-9, 1.0, 1.0000001]  # close to powers of ten, and not
+    axes = sweep_plots.plot_phases(make_table(gamma=gammas)).axes[0]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["1e-12", "2e-09", "1", "1.0000001"]
+    table = make_table(latent_dim=[4, 8, 16], gamma=gammas[2:])
+    assert legend(sweep_plots.plot_code_geometry(table, "latent_dim", ["gamma"]))[:2] == [
+        *("gamma 1", "gamma 1.0000001")
+    ]
+
+
 def test_equilibrium_shows_positive_values_and_a_guide_through_the_middle():
     gammas = [0.0, 1.0, 10.0, 100.0, 1000.0, 1e4]
     table = make_table(gamma=gammas, penalty=["exp", "l2"], optimizer=["adam"])

@@ -109,6 +109,7 @@ def test_epochs_until_is_the_first_measured_epoch_at_the_threshold(values, epoch
         ([None, 4.0], "4.00"),
         ([1.0, math.inf], "inf"),
         ([math.inf], "inf"),
+        ([-1e200, 1e200], "0"),
         ([None, math.nan], "–"),
         ([], "–"),
     ],

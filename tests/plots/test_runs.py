@@ -99,7 +99,7 @@ def test_every_collapse_metric_has_its_panel_and_its_references():
     assert_array_equal(labelled(codes)["4 classes"].get_ydata(), 4)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0, -1.0, 1e300, 5e-324])
 def test_a_metric_that_a_log_axis_cannot_show_is_reported_in_its_panel(value, tmp_path):
     figure = plots.plot_collapse(make_rows(nc1=value))
     axes = panel(figure, "NC1")
