@@ -10,7 +10,7 @@ from lpc_scratch.attacks.loop import State, attack_in_chunks, until_flipped
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.objectives import one_hot
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import check_count, check_number
+from lpc_scratch.attacks.settings import FAR, check_count, check_number
 from lpc_scratch.backend import Array
 
 
@@ -117,6 +117,7 @@ def deepfool(
     """
     check_number("overshoot", overshoot, zero=True)
     check_count("max_iterations", max_iterations)
+    overshoot = min(overshoot, FAR)
 
     def step(x: Array, logits: Array, target: Array, rows: Array) -> Array:
         moved = x + _to_nearest_boundary(model, x, logits, target, overshoot)
@@ -128,6 +129,7 @@ def deepfool(
     return DeepFoolResult(**vars(attack_in_chunks(model, images, labels, attack, own_class=True)))
 
 
+@np.errstate(over="ignore")  # a class that is infinitely far is not gone to
 def _to_nearest_boundary(
     model: PixelModel, x: Array, logits: Array, own: Array, overshoot: float
 ) -> Array:
@@ -142,13 +144,18 @@ def _to_nearest_boundary(
         df = one_hot(other, classes).astype(x.dtype) - one_hot(own, classes).astype(x.dtype)
         gap = -(logits * df).sum(axis=-1)  # -f_k, at least 0
         w = model.gradient(df)
+        unit = xp.abs(w).max(axis=-1)  # f_k and w_k in it, where the squares of w_k would get lost
+        unit[(unit == 0) | ((unit > 1e-15) & (unit < 1e15))] = 1
+        w /= unit[..., None]
+        gap /= unit
         length = xp.sqrt((w * w).sum(axis=-1))
         flat = length == 0  # no way to this class
         length += flat
         to_class = gap / length
         to_class[flat] = np.inf
         nearer = to_class < distance
-        factor = ((1 + overshoot) * gap / length + least) / length
+        way = xp.minimum((1 + overshoot) * gap / length, FAR)
+        factor = (way + least) / length
         xp.copyto(r, w * factor[..., None], where=nearer[..., None])
         xp.copyto(distance, to_class, where=nearer)
     return r

@@ -14,7 +14,7 @@ from lpc_scratch.attacks.loop import State, Step, attack_in_chunks, until_flippe
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.objectives import Objective, log_odds, margin
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import check_count, check_number
+from lpc_scratch.attacks.settings import FAR, check_count, check_number
 from lpc_scratch.backend import Array, backend_of
 from lpc_scratch.errors import ConfigError
 
@@ -64,6 +64,7 @@ def fgsm(model: PixelModel, images: ArrayLike, labels: ArrayLike, epsilon: float
         For images or labels that cannot be.
     """
     check_number("epsilon", epsilon, zero=True)
+    epsilon = min(epsilon, FAR)
 
     def attack(state: State, _: np.random.Generator) -> None:
         leap = _ascent(model, state, log_odds, "linf", epsilon, length=epsilon)
@@ -141,7 +142,8 @@ def pgd(
     check_count("restarts", restarts)
     if step_size is not None:
         check_number("step_size", step_size)
-    length = step_size or 2.5 * epsilon / steps
+    epsilon = min(epsilon, FAR)
+    length = min(step_size or 2.5 * epsilon / steps, FAR)
 
     def attack(state: State, generator: np.random.Generator) -> None:
         for restart in range(restarts):

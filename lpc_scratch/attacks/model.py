@@ -65,7 +65,7 @@ class PixelModel:
         if largest < 1 or shift != -1 or abs(scale * largest - 2) > 1e-6:
             raise ConfigError(
                 "attacks need pixels scaled to [-1, 1], and these inputs are scaled by "
-                f"{scale:g} and shifted by {shift:g}"
+                f"{scale} and shifted by {shift}"
             )
         if network.features != prod(shape):
             raise ConfigError(
@@ -218,5 +218,5 @@ def _check_range(pixels: Array, largest: int) -> None:
     """Raise ValueError, naming a value, unless all pixels are from 0 to `largest`."""
     wrong = ~((pixels >= 0) & (pixels <= largest))  # catches nan too
     if wrong.any():
-        value = float(pixels[wrong][0])
-        raise ValueError(f"pixels must be from 0 to {largest}, and there is {value:g}")
+        value = pixels.dtype.type(pixels[wrong][0].item())  # as short as its dtype allows
+        raise ValueError(f"pixels must be from 0 to {largest}, and there is {value}")

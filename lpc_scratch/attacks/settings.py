@@ -7,6 +7,9 @@ import numpy as np
 
 from lpc_scratch.errors import ConfigError
 
+FAR = 1e6
+"""Pixel units. Further takes no pixel between 0 and 1 anywhere else, but its square overflows."""
+
 
 def check_number(name: str, value: float, zero: bool = False) -> None:
     """Raise ConfigError unless a setting is a finite number above 0, or 0 where `zero` says so."""

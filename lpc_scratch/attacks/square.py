@@ -7,7 +7,7 @@ from lpc_scratch.attacks.loop import State, active_rows, attack_in_chunks
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.objectives import margin
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import check_count, check_number
+from lpc_scratch.attacks.settings import FAR, check_count, check_number
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 
@@ -69,7 +69,8 @@ def square_attack(
 
     def attack(state: State, generator: np.random.Generator) -> None:
         xp = model.xp
-        bounds = [xp.clip(state.images + change, 0, 1) for change in (-epsilon, epsilon)]
+        reach = min(epsilon, FAR)
+        bounds = [xp.clip(state.images + change, 0, 1) for change in (-reach, reach)]
         margins = xp.full(state.active.shape, np.inf, state.images.dtype)
         shape = (state.images.shape[-2], *_with_channels(model.image_shape))
         for iteration in range(iterations + 1):

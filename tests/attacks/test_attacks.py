@@ -39,6 +39,21 @@ def test_perturbation_stays_within_epsilon_and_the_pixels(bounded_attack, make_m
         assert result.norms(norm).max() <= epsilon + 1e-6
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_epsilon_beyond_all_pixels_is_as_good_as_any_that_reaches_them(
+    bounded_attack, make_model, images, dtype
+):
+    attack, _ = bounded_attack
+    model = make_model(dtype=dtype)
+    model.network.layers[0].W[0] = 0  # a pixel without a gradient
+    labels = own_labels(model, images)
+    results = [attack(model, images, labels, epsilon) for epsilon in (1e6, 1e30, 1e300, 1.7e308)]
+    assert results[0].flipped.mean() > 0.5
+    for result in results:
+        assert np.isfinite(result.adversarials).all()
+        assert np.array_equal(result.adversarials, results[0].adversarials)
+
+
 def test_epsilon_of_zero_changes_nothing(bounded_attack, make_model, rng):
     attack, _ = bounded_attack
     model, images = make_model(), rng.uniform(size=(24, 16))

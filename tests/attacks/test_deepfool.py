@@ -25,6 +25,27 @@ def test_deepfool_finds_the_distance_of_a_linear_classifier(make_model, images, 
         assert (result.iterations == 1).all()
 
 
+@pytest.mark.parametrize("factor", [1e-25, 1e25])  # whose squares are 0 and infinite
+def test_distances_do_not_depend_on_the_unit_of_the_logits(make_model, images, factor):
+    model = make_model(dtype=np.float32)
+    expected = deepfool(model, images)
+    model.network.classifier.W *= np.float32(factor)
+    model.network.classifier.b *= np.float32(factor)
+    result = deepfool(model, images)
+    assert result.flipped.all()
+    assert result.norms() == pytest.approx(expected.norms(), rel=1e-4)
+
+
+@pytest.mark.parametrize("overshoot", [1e30, 1e300])
+def test_overshoot_beyond_all_pixels_gives_images(make_model, images, overshoot):
+    model = make_model(dtype=np.float32)
+    model.network.layers[0].W[0] = 0  # a pixel without a gradient
+    result = deepfool(model, images, overshoot=overshoot)
+    assert result.norms().min() > 0
+    assert np.isfinite(result.adversarials).all()
+    assert np.array_equal(result.adversarials, deepfool(model, images, overshoot=1e6).adversarials)
+
+
 def test_deepfool_flips_every_prediction_and_stops_there(digits_model, digits):
     images = digits_model.pixels(digits.x_test)
     result = deepfool(digits_model, images, digits.y_test)

@@ -88,6 +88,19 @@ def test_gradients_of_tiny_weights_are_followed(make_model, images):
     assert np.array_equal(pgd(model, images, labels, 0.1, norm="l2").flipped, expected)
 
 
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("step_size", [1e30, 1e300])
+def test_step_beyond_all_pixels_goes_to_the_edge_of_the_ball(make_model, images, norm, step_size):
+    model = make_model(dtype=np.float32)
+    labels = model.logits(images).argmax(axis=-1)
+    results = [
+        pgd(model, images, labels, 0.05, norm=norm, steps=3, step_size=size)
+        for size in (1e3, step_size)
+    ]
+    assert results[0].norms(norm).max() == pytest.approx(0.05, abs=1e-6)
+    assert results[1].adversarials == pytest.approx(results[0].adversarials, abs=1e-6)
+
+
 def reference_attack(torch, model, images, labels, epsilon, norm, steps):
     """Start with one step of length epsilon, as FGSM; then climb the cross-entropy by autograd."""
     modules = []

@@ -137,9 +137,9 @@ def test_margins_of_a_linear_classifier_are_its_distances(make_model, images, se
     [
         ({"mean": np.zeros(16)}, "features of one's own"),
         ({"image_shape": (16,)}, r"\(H, W\) or \(H, W, C\), and these inputs have \(16,\)"),
-        ({"scale": 1.0, "shift": 0.0}, "scaled by 1 and shifted by 0"),
+        ({"scale": 1.0, "shift": 0.0}, "scaled by 1.0 and shifted by 0.0"),
         ({"scale": 0.3}, "scaled by 0.3 and shifted by -1"),
-        ({"scale": -2 / 255}, "scaled by -0.00784314"),
+        ({"scale": -2 / 255}, "scaled by -0.00784313725490196 and"),
         ({"image_shape": (4, 5)}, r"takes 16 numbers, and images of shape \(4, 5\) have 20"),
     ],
 )
@@ -172,6 +172,7 @@ def test_network_of_one_class_is_refused(describe_data):
         (np.zeros(16), np.zeros(1, int), r"must be \(N, 16\) with N of 1 or more"),
         (np.zeros((0, 16)), np.zeros(0, int), r"N of 1 or more, and are \(0, 16\)"),
         (np.full((3, 16), 1.5), np.zeros(3, int), "must be from 0 to 1, and there is 1.5"),
+        (np.full((3, 16), 1.0000001), np.zeros(3, int), "there is 1.0000001$"),
         (np.full((3, 16), -0.1), np.zeros(3, int), "and there is -0.1"),
         (np.full((3, 16), np.nan), np.zeros(3, int), "must be finite numbers .*, and hold nan"),
         (np.zeros((3, 16)), np.zeros(2, int), r"shape \(3,\), .* int64 of shape \(2,\)"),
