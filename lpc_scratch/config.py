@@ -174,8 +174,10 @@ class TrainConfig:
             raise ConfigError(f"epsilon {self.epsilon} is 0 in {self.dtype}: raise it")
         if self.architecture == "none" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
-        if not self.seeds or any(seed < 0 for seed in self.seeds):
-            raise ConfigError(f"seeds must be one or more of at least 0, not {list(self.seeds)}")
+        if not self.seeds:
+            raise ConfigError("seeds is empty: name one or more")
+        if min(self.seeds) < 0:
+            raise ConfigError(f"seed must be at least 0, not {min(self.seeds)}")
         if self.gammas and len(self.gammas) != len(self.seeds):
             raise ConfigError(
                 f"gammas must be as many as seeds, not {len(self.gammas)} for {len(self.seeds)}"
@@ -312,7 +314,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
         item, _ = get_args(hint)
         several = isinstance(value, (list, tuple, range, np.ndarray))
         values = value if several else [value]
-        return tuple(_coerce(name, item, v) for v in values)
+        one = name.removesuffix("s")  # a seed is one of seeds, and the name that the estimator has
+        return tuple(_coerce(one, item, v) for v in values)
     if hint in (int, float):
         return _number(name, hint, value)
     if get_origin(hint) is UnionType:  # X | None

@@ -23,8 +23,8 @@ class SweepCommand(ExperimentCommand):
     preset: str | None = None
     """Grid with a name: gamma-phase, backbone, latent-dim or softmax-once-or-twice."""
     grid: tuple[str, ...] = ()
-    """Axes of the grid, such as gamma=0.1,1,10 latent_dim=8,16: any setting, and depth, width and
-    seed. They join those of a preset, or replace them."""
+    """Axes of the grid, such as gamma=0.1,1,10 latent_dim=8,16: settings of a network, with depth
+    and width for hidden and seed for seeds. They join those of a preset, or replace them."""
     evaluate_every: int = 100
     """Epochs between two measurements; the last epoch is always measured."""
 

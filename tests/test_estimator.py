@@ -306,7 +306,8 @@ def test_estimator_trains_on_a_gpu_and_predicts_on_the_host(cupy_stand_in, digit
     [
         ({"gamma": -1}, "gamma must be at least 0, not -1"),
         ({"penalty": "exponential"}, "unknown penalty 'exponential': choose one of exp"),
-        ({"seed": None}, "seeds must be a whole number, not None"),
+        ({"seed": None}, "^seed must be a whole number, not None$"),
+        ({"seed": -1}, "^seed must be at least 0, not -1$"),
         ({"hidden": (), "architecture": "none"}, "architecture none needs at least one hidden"),
     ],
     ids=str,

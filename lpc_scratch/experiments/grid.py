@@ -1,7 +1,7 @@
 """The grid of an experiment: from axes and a base configuration to the configuration of each cell.
 
-An axis is the name of a setting of `TrainConfig`, or `seed`, `depth` or `width`, with the values
-that it takes; the cells are all their combinations.
+An axis is one of `AXES`, the name of a setting of `TrainConfig` or `seed`, `depth` or `width`, with
+the values that it takes; the cells are all their combinations.
 """
 
 import dataclasses
@@ -21,8 +21,17 @@ Axes = Mapping[str, Sequence[Any]]
 
 _SETTINGS = tuple(field.name for field in dataclasses.fields(TrainConfig))
 _MOST_TOGETHER = 8  # a larger stack gains little, and its results are all kept at its end
+_LARGEST = 1_000_000  # a depth or width beyond any use, far below what fills the memory
 _TYPICAL_FEATURES = 256  # of an input; how many they are is known only with the data
-_NO_AXES = ("hidden", "seeds", "gammas", "device", "numba", "data_dir", "evaluate_every")
+_NO_AXES = {
+    "hidden": "name depth or width",
+    "seeds": "name seed",
+    "gammas": "name gamma",
+    **dict.fromkeys(
+        ("device", "numba", "data_dir", "evaluate_every", "checkpoint_every"),
+        "it is the same for all networks of a grid",
+    ),
+}
 AXES = ("seed", "depth", "width", *(name for name in _SETTINGS if name not in _NO_AXES))
 """Names of the axes that a grid can have."""
 
@@ -85,6 +94,8 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     name = name.strip().replace("-", "_")
     if not equals:
         raise ConfigError(f"{text!r} is no axis of a grid: write it as gamma=0.1,1,10")
+    if name in _NO_AXES:
+        raise ConfigError(f"{name} is no axis of a grid: {_NO_AXES[name]}")
     if name not in AXES:
         close = difflib.get_close_matches(name, AXES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(AXES)}"
@@ -206,6 +217,6 @@ def _whole(name: str, value: Any) -> int:
         number = int(value)
     except ValueError:
         number = -1
-    if number < 0:
-        raise ConfigError(f"{name} must be a whole number of at least 0, not {value!r}")
+    if not 0 <= number <= _LARGEST:
+        raise ConfigError(f"{name} must be a whole number from 0 to {_LARGEST}, not {value!r}")
     return number
