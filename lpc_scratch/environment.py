@@ -57,9 +57,7 @@ def _git_revision() -> str | None:
     if not (folder / ".git").exists():  # an installed package lies in nobody's checkout
         return None
     try:
-        result = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=10, check=True
-        )
+        result = subprocess.run(command, cwd=folder, capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip()
+    return result.stdout.decode("ascii").strip()

@@ -1,5 +1,6 @@
 """How much memory this process may still take on the host."""
 
+import os
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ def free_memory() -> int:
 def _left_by_groups() -> list[int]:
     """Return what the limits of this process's control groups (Linux, version 2) leave it."""
     try:
-        lines = _OWN_GROUP.read_text().splitlines()
+        lines = os.fsdecode(_OWN_GROUP.read_bytes()).splitlines()
     except OSError:  # not on Linux
         return []
     left = []
@@ -28,9 +29,9 @@ def _left_by_groups() -> list[int]:
         group = _GROUPS / own
         for folder in (group, *group.parents):  # the limits of the groups around it hold as well
             try:
-                limit = (folder / "memory.max").read_text().strip()
-                used = int((folder / "memory.current").read_text())
-                statistics = (folder / "memory.stat").read_text().split()
+                limit = (folder / "memory.max").read_text("ascii").strip()
+                used = int((folder / "memory.current").read_text("ascii"))
+                statistics = (folder / "memory.stat").read_text("ascii").split()
             except OSError:  # no limit can be set here
                 continue
             if limit != "max":

@@ -132,7 +132,8 @@ def write_text(path: Path, text: str) -> None:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode())
+        # A folder's name that is no text is written with escapes, so that the file is UTF-8.
+        write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def _last(result: Result) -> dict[str, Any]:

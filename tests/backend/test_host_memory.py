@@ -1,3 +1,5 @@
+import os
+
 import psutil
 import pytest
 
@@ -34,6 +36,13 @@ def test_memory_is_what_the_machine_has_without_a_limit(groups):
 
 def test_limit_of_the_own_group_holds(groups):
     groups("job/step", 8 * GIB, 3 * GIB)
+    assert host_memory.free_memory() == 5 * GIB
+
+
+def test_group_may_have_any_name(groups, tmp_path):
+    name = b"job/\xff"  # no text in any encoding
+    (tmp_path / "cgroup").write_bytes(b"0::/" + name)
+    groups(os.fsdecode(name), 8 * GIB, 3 * GIB)
     assert host_memory.free_memory() == 5 * GIB
 
 

@@ -1,5 +1,6 @@
 import csv
 import math
+import os
 
 import numpy as np
 import pytest
@@ -122,6 +123,11 @@ def test_mean_has_the_decimals_of_its_deviation_and_a_sign_if_asked_for():
     assert mean_and_deviation([0.98461, 0.98462, 0.98478]) == "0.984670 ± 0.000095"
     assert mean_and_deviation([1, 4], "+") == "+2.5 ± 2.1"
     assert mean_and_deviation([3, 3], "+") == "+3.00 ± 0"
+
+
+def test_text_is_utf8_also_where_a_name_in_it_is_none(tmp_path):
+    write_text(tmp_path / "summary.md", "± " + os.fsdecode(b"run\xff"))
+    assert (tmp_path / "summary.md").read_text(encoding="utf-8") == r"± run\udcff"
 
 
 def test_csv_is_read_back_with_nothing_for_none(tmp_path):
