@@ -1,6 +1,7 @@
 """Latent point collapse from scratch: hand-written backpropagation in NumPy and CuPy."""
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -8,6 +9,13 @@ __version__ = "0.1.0"
 # Threads of OpenBLAS that wait for work spin for 2^26 cycles by default, on the cores that the rest
 # of a step needs. Read when NumPy is first imported; no result depends on it.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+
+# `python -m lpc_scratch.train` imports this package first, while it looks for the module and has
+# "-m" in place of its file.
+if sys.argv[:1] == ["-m"] and "lpc_scratch." in sys.orig_argv[-len(sys.argv)]:
+    from lpc_scratch.startup import prepare
+
+    prepare()
 
 __all__ = ["__version__", "load_run"]
 

@@ -1,5 +1,7 @@
-"""What all commands share: settings from flags and files, and errors as one line."""
+"""What all commands share: settings from flags and files, any console, and errors as one line."""
 
+import codecs
+import io
 import os
 import sys
 import warnings
@@ -11,11 +13,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
+from matplotlib import rc_context, rcParamsDefault
 from tqdm import tqdm
 
 from data_utils import DatasetError
 from lpc_scratch.config import TrainConfig, load_config
 from lpc_scratch.errors import LPCError, LPCWarning
+from lpc_scratch.startup import INTERRUPTED, end_startup
+
+READABLY = "lpc_scratch.readably"
+"""Name of the error handler that prints in ASCII what a console cannot show."""
+_SPELLED = {"–": "-", "±": "+-", "…": "..."}  # what the commands themselves print beyond ASCII
 
 Command = TypeVar("Command", bound=TrainConfig)
 
@@ -69,9 +77,16 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
 
     The command's own where it ends by itself, 0 for None; 2 for what the user can mend and 3 for a
     diverged training, each with one sentence on standard error; 130 after an interrupt.
+
+    What a console cannot show is printed in ASCII, and figures have matplotlib's defaults, whatever
+    the user has set for others.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=READABLY)
     try:
-        with warnings.catch_warnings():
+        end_startup()
+        with rc_context(rcParamsDefault), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", LPCWarning)
             return command(sys.argv[1:] if arguments is None else arguments) or 0
@@ -90,8 +105,20 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: what was saved before is kept", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """Return ASCII for what an encoding lacks, and where to go on; an error handler of `codecs`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    spelled = "".join(_SPELLED.get(letter, letter) for letter in lacking)
+    return spelled.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+codecs.register_error(READABLY, _spell)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

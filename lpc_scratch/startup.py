@@ -1,0 +1,38 @@
+"""What a command does before its imports, which take seconds.
+
+`lpc_scratch/__init__.py` calls `prepare` where Python is about to run a command, and
+`command_line.run` calls `end_startup`.
+"""
+
+import os
+import signal
+from contextlib import chdir, suppress
+
+INTERRUPTED = "interrupted: what was saved before is kept"
+
+
+def prepare() -> None:
+    """Let an interrupt end the program with one line, and nothing of the user's break matplotlib.
+
+    What a matplotlibrc or MPLBACKEND says can make the import of matplotlib fail.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+        signal.signal(signal.SIGINT, _end)
+    os.environ["MATPLOTLIBRC"] = os.devnull
+    os.environ.pop("MPLBACKEND", None)
+    # A matplotlibrc in the working directory comes before that of the environment.
+    with suppress(OSError), chdir(os.path.dirname(__file__)):
+        import matplotlib  # noqa: F401
+
+
+def end_startup() -> None:
+    """Let an interrupt raise KeyboardInterrupt again."""
+    if signal.getsignal(signal.SIGINT) is _end:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end(*_: object) -> None:
+    # Not by an exception: extension modules turn one that meets their imports into an ImportError.
+    with suppress(OSError):
+        os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(130)

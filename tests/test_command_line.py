@@ -1,0 +1,169 @@
+"""What all commands share: any console, interrupts, and figures without the user's settings."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from lpc_scratch import command_line, compare, evaluate, export, sweep, train
+from lpc_scratch.panels import new_figure
+from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.startup import INTERRUPTED
+
+COMMANDS = [train, compare, sweep, evaluate, export]
+TINY = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--gamma", "0.1"]
+HOSTILE = {
+    "text.usetex": True,
+    "font.family": "no such font",
+    "backend": "TkAgg",
+    "savefig.dpi": 33,
+    "savefig.bbox": "tight",
+    "savefig.format": "svg",
+    "lines.linewidth": 9,
+    "figure.facecolor": "red",
+}
+
+
+def start(command, *arguments, folder, **environment):
+    """Start a command as its users do, in a folder."""
+    paths = [environment.pop("PYTHONPATH", ""), str(Path(__file__).parents[1])]
+    return subprocess.Popen(
+        [sys.executable, "-m", f"lpc_scratch.{command}", *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "cp932"])
+def test_commands_print_on_a_console_of_another_encoding(tmp_path, rng, encoding):
+    x, y = rng.integers(256, size=(60, 4, 4), dtype=np.uint8), np.arange(60) % 3
+    data, names = tmp_path / "画像.npz", np.array(["ねこ", "いぬ", "Größe"])
+    np.savez(data, x_train=x, y_train=y, x_test=x[:30], y_test=y[:30], class_names=names)
+    training = ["--dataset", "画像.npz", *TINY, "--output"]
+    cells = ["--seeds", "0", "1", "--jobs", "1"]
+    (tmp_path / "sitecustomize.py").write_text(  # figures take long, and have their own tests
+        "from matplotlib.figure import Figure\nFigure.savefig = lambda *_, **__: None\n"
+    )
+    console = {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(tmp_path)}
+    shown = {}
+    for command, *arguments in (
+        ("train", *training, "走"),
+        ("export", "走", "--to", "npz"),
+        ("evaluate", "走", "--samples", "20", "--suite", "ood", "training", "--steps", "2"),
+        ("compare", *training, "比", *cells),
+        ("sweep", *training, "掃", *cells, "--grid", "latent_dim=1,2"),
+    ):
+        process = start(command, *arguments, folder=tmp_path, **console)
+        shown[command], errors = (part.decode(encoding) for part in process.communicate())
+        assert process.returncode == 0, errors
+    run = {"ascii": r"\u8d70", "cp932": "走"}[encoding]
+    assert f"The run is in {run}\n" in shown["train"]
+    assert shown["export"].startswith(f"{run}/model.npz: the network")
+    assert {"ascii": "+- ", "cp932": "± "}[encoding] in shown["compare"]
+    assert "|     - |" in shown["evaluate"]  # a dash: it has no level
+    assert "± " in (tmp_path / "掃" / "summary.md").read_text(encoding="utf-8")
+    process = start("export", "走狗", "--to", "npz", folder=tmp_path, **console)
+    _, errors = process.communicate()
+    name = {"ascii": r"\u8d70\u72d7", "cp932": "走狗"}[encoding]
+    assert errors.decode(encoding) == f"error: {name} does not exist: name the folder of a run\n"
+    assert process.returncode == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("encoding", ["ascii", "cp932"])
+def test_help_is_printed_on_any_console(monkeypatch, command, encoding):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    with pytest.raises(SystemExit) as end:
+        command.main(["--help"])
+    assert end.value.code == 0
+    sys.stdout.flush()
+    assert "--output" in sys.stdout.buffer.getvalue().decode(encoding)
+
+
+def test_what_a_console_cannot_show_is_spelled_in_ascii(monkeypatch):
+    letters = "0.5 ± 0.1 – é…日 " + os.fsdecode(b"\xff")
+
+    def print_letters(_):
+        print(letters)
+        print(letters, file=sys.stderr)
+
+    expected = {
+        "ascii": rb"0.5 +- 0.1 - \xe9...\u65e5 \udcff",
+        "latin-1": rb"0.5 " + b"\xb1" + rb" 0.1 - " + b"\xe9" + rb"...\u65e5 \udcff",
+        "utf-8": "0.5 ± 0.1 – é…日 ".encode() + rb"\udcff",
+    }
+    for encoding, text in expected.items():
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding))
+        assert command_line.run(print_letters, []) == 0
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            assert stream.buffer.getvalue() == text + b"\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_interrupt_of_the_imports_is_one_line(tmp_path, command):
+    importing = tmp_path / "importing"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, sys, time\n"
+        "class Slow:\n"
+        "    def find_spec(name, path, target=None):\n"
+        "        if name == 'numpy':\n"
+        f"            pathlib.Path({str(importing)!r}).touch()\n"
+        "            time.sleep(60)\n"
+        "sys.meta_path.insert(0, Slow)\n"
+    )
+    name = command.__name__.removeprefix("lpc_scratch.")
+    process = start(name, "--help", folder=tmp_path, PYTHONPATH=str(tmp_path))
+    while not importing.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    shown, errors = process.communicate()
+    assert (process.returncode, shown) == (130, b"")
+    assert errors.decode() == f"{INTERRUPTED}\n"
+
+
+def test_figures_have_none_of_the_settings_of_the_user():
+    files = [io.BytesIO(), io.BytesIO()]
+
+    def draw(_):
+        figure = new_figure(3, 2)
+        figure.subplots().set(title="$x_1$ and y", xlabel="x")
+        figure.savefig(files[-1])
+
+    with mpl.rc_context(HOSTILE):
+        assert command_line.run(draw, []) == 0
+        assert mpl.rcParams["text.usetex"]  # is put back
+    with mpl.rc_context(mpl.rcParamsDefault):
+        files.reverse()
+        draw([])
+    assert files[0].getvalue() == files[1].getvalue() != b""
+
+
+def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
+    settings = "".join(f"{name}: {value}\n" for name, value in HOSTILE.items())
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "matplotlibrc").write_text(f"{settings}nonsense\nno.such.key: 1\n")
+    (tmp_path / "matplotlibrc").write_bytes(b"# Gr\xf6\xdfe\n")  # the one that is read first
+    arguments = ["--dataset", "gaussians", *TINY, "--output", "run", "--quiet"]
+    user = {"MPLCONFIGDIR": str(tmp_path / "user"), "MPLBACKEND": "nonsense"}
+    process = start("train", *arguments, folder=tmp_path, **user)
+    assert process.communicate() == (b"", b"")
+    assert process.returncode == 0
+    plots = tmp_path / "run" / "plots"
+    drawn = {file.name: file.read_bytes() for file in plots.iterdir()}
+    with mpl.rc_context(mpl.rcParamsDefault):
+        again = RunFolder(tmp_path / "run").draw()
+    assert drawn == {file.name: file.read_bytes() for file in again}
