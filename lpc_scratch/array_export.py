@@ -3,14 +3,16 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
 
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.loaded_run import Run
 from lpc_scratch.nn.layers import Dropout, Linear, ReLU, Sequential, SiLU, Tanh, walk
-from lpc_scratch.tensor_file import save_tensors, write_atomically
+from lpc_scratch.tensor_file import write_atomically
 
 EXPORTS = {"onnx": "model.onnx", "torch": "model-torch.safetensors", "npz": "model.npz"}
 """Forms, and their files in a run folder."""
@@ -28,6 +30,15 @@ def member_parameters(run: Run, member: int) -> dict[str, Array]:
     if not run.network.stack:
         return {name: to_host(parameter) for name, parameter in parameters.items()}
     return {name: to_host(parameter[member]) for name, parameter in parameters.items()}
+
+
+def origin(run: Run, member: int) -> dict[str, Any]:
+    """Return the `epoch` that a network was trained to, and its `seed` and initial `gamma`."""
+    return {
+        "epoch": run.epoch,
+        "seed": run.config.seeds[member],
+        "gamma": run.config.initial_gammas[member],
+    }
 
 
 def evaluated_layers(run: Run) -> list[tuple[str, str]]:
@@ -59,8 +70,9 @@ def write_npz(path: Path, run: Run, member: int) -> None:
     """Write the parameters of a network, and what else it takes to compute with them, atomically.
 
     `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64),
-    `image_shape` (int64), `class_names` (text), `architecture` and `activation` (0-d text), and
-    for features of one's own `feature_mean` and `feature_deviation` (I,) float64.
+    `image_shape` (int64), `class_names` (text), `architecture` and `activation` (0-d text), `epoch`
+    and `seed` (0-d integers; a seed beyond 64 bits is text), `gamma` (0-d float64; see `origin`),
+    and for features of one's own `feature_mean` and `feature_deviation` (I,) float64.
 
     Raises
     ------
@@ -74,6 +86,7 @@ def write_npz(path: Path, run: Run, member: int) -> None:
         "class_names": np.array(run.class_names),
         "architecture": np.array(run.config.architecture),
         "activation": np.array(run.config.activation),
+        **{name: _scalar(value) for name, value in origin(run, member).items()},
     }
     if run.feature_mean is not None and run.feature_deviation is not None:
         arrays |= {"feature_mean": run.feature_mean, "feature_deviation": run.feature_deviation}
@@ -89,9 +102,10 @@ def write_torch(path: Path, run: Run, member: int) -> None:
     nonlinear, Linear (the classifier), in the run's dtype. Dropout is left out: it does nothing in
     evaluation. The tensors are `0.weight` (O, I), `0.bias` (O,), …, by the layers' positions.
 
-    The metadata has one entry, `lpc_scratch`, of JSON. In it are texts of JSON each: `layers`, the
-    Sequential's modules in words; `scale` and `shift`: the input is x * scale + shift, after
-    (x - feature_mean) / feature_deviation where those are not null; and `class_names`.
+    The metadata has one entry, `lpc_scratch`, of JSON: texts by name, each of them JSON again.
+    `layers` are the Sequential's modules in words; `scale` and `shift`: the input is
+    x * scale + shift, after (x - `feature_mean`) / `feature_deviation` where those are not null;
+    `class_names`; and `epoch`, `seed` and `gamma` as in `origin`.
 
     Raises
     ------
@@ -119,7 +133,7 @@ def write_torch(path: Path, run: Run, member: int) -> None:
             modules.append(f"{kind}()")
             continue
         weight = parameters[f"{name}.W"].T  # torch computes x weightᵀ + bias
-        tensors[f"{position}.weight"] = weight
+        tensors[f"{position}.weight"] = np.ascontiguousarray(weight)
         tensors[f"{position}.bias"] = parameters[f"{name}.b"].reshape(-1)
         modules.append("Linear({1}, {0})".format(*weight.shape))
 
@@ -133,5 +147,14 @@ def write_torch(path: Path, run: Run, member: int) -> None:
         "feature_mean": plain(run.feature_mean),
         "feature_deviation": plain(run.feature_deviation),
         "class_names": run.class_names,
+        **origin(run, member),
     }
-    save_tensors(path, tensors, {name: json.dumps(value) for name, value in metadata.items()})
+    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    # One entry: safetensors writes several in an order that changes from run to run.
+    write_atomically(path, save(tensors, {"lpc_scratch": json.dumps(texts)}))
+
+
+def _scalar(value: Any) -> Array:
+    """Return a number as a 0-d array, as text where NumPy has no such integer."""
+    array = np.array(value)
+    return np.array(str(value)) if array.dtype == object else array

@@ -13,6 +13,7 @@ from lpc_scratch.array_export import EXPORTS, write_npz, write_torch
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.loaded_run import Run
 from lpc_scratch.loading import load_run
+from lpc_scratch.markdown import exact
 from lpc_scratch.tensor_file import writing
 
 _OF_A_RUN = (
@@ -31,10 +32,13 @@ class ExportCommand:
     torch is the state dictionary of a torch.nn.Sequential, for standardised inputs:
     network.load_state_dict(safetensors.torch.load_file("model-torch.safetensors")), where network
     is such as nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 16), nn.Linear(16, 10)).
-    The file's metadata lists the layers, and the scale and shift that standardise.
+    The file's metadata lists the layers, the scale and shift that standardise, and the classes.
 
     npz holds the parameters by name, hidden.0.W as (in, out), and what else it takes to compute
     with them: numpy.load("model.npz").
+
+    All three hold epoch, seed and gamma of the network. A run that is still in training is exported
+    as of its last checkpoint.
     """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
@@ -96,10 +100,9 @@ def _check(command: ExportCommand, run: Run, path: Path) -> None:
 
 
 def _which(run: Run, member: int) -> str:
-    if len(run.config.seeds) == 1:
-        return ""
     seed, gamma = run.config.seeds[member], run.config.initial_gammas[member]
-    return f" of seed {seed}, gamma {gamma:g}"
+    name = f" of seed {seed}, gamma {exact(gamma)}," if len(run.config.seeds) > 1 else ""
+    return f"{name} after {run.epoch} of {run.config.epochs} epochs"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 import lpc_scratch
-from lpc_scratch.array_export import evaluated_layers, member_parameters
+from lpc_scratch.array_export import evaluated_layers, member_parameters, origin
 from lpc_scratch.backend import Array
 from lpc_scratch.config import dump_config
 from lpc_scratch.errors import ConfigError
@@ -40,7 +40,8 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
 
     Its input `input` (N, I) takes inputs as stored, with any N: the first nodes standardise them.
     Its outputs are `logits` (N, K) and `latent` (N, D), in the run's dtype. The metadata holds
-    `class_names` and `image_shape` (JSON), `config` (YAML), `epoch`, `seed` and `gamma`.
+    `class_names` and `image_shape` (JSON), `config` (YAML), and `epoch`, `seed` and `gamma` as in
+    `array_export.origin`.
 
     Raises
     ------
@@ -134,7 +135,5 @@ def _metadata(run: Run, member: int) -> dict[str, str]:
         "class_names": json.dumps(run.class_names),
         "image_shape": json.dumps(run.image_shape),
         "config": dump_config(run.config),
-        "epoch": str(run.epoch),
-        "seed": str(run.config.seeds[member]),
-        "gamma": repr(run.config.initial_gammas[member]),
+        **{name: repr(value) for name, value in origin(run, member).items()},
     }

@@ -159,6 +159,7 @@ def test_onnx_model_says_what_it_is(features, tmp_path):
     run, _ = features
     model = onnx.load(export(run, "onnx", tmp_path / "model.onnx"))
     texts = {entry.key: entry.value for entry in model.metadata_props}
+    assert sorted(texts) == ["class_names", "config", "epoch", "gamma", "image_shape", "seed"]
     assert json.loads(texts["class_names"]) == ["ä", "b", "c"]
     assert json.loads(texts["image_shape"]) == [2]
     assert TrainConfig(**yaml.safe_load(texts["config"])) == run.config
@@ -192,7 +193,7 @@ def sequential_in_numpy(file, x):
 def torch_metadata(file):
     with safe_open(file, framework="numpy") as opened:
         texts = json.loads(opened.metadata()["lpc_scratch"])
-    return {name: json.loads(text) for name, text in texts.items() if name != "sha256"}
+    return {name: json.loads(text) for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -232,6 +233,36 @@ def test_torch_file_describes_its_inputs_and_classes(features, tmp_path):
     standardised = (x - about["feature_mean"]) / about["feature_deviation"]
     assert (about["scale"], about["shift"]) == (1, 0)
     assert standardised == pytest.approx(run.standardise(x), abs=1e-6)
+
+
+@pytest.mark.parametrize("member", [0, 1])
+def test_every_form_says_which_network_it_is_and_after_which_epoch(runs, tmp_path, member):
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    import onnx
+
+    run, file = runs("several seeds"), tmp_path / "model"
+    expected = {"epoch": 2, "seed": (3, 5)[member], "gamma": (0.1, 1.0)[member]}
+    about = torch_metadata(export(run, "torch", file, member))
+    assert {name: about[name] for name in expected} == expected
+    with np.load(export(run, "npz", file, member)) as arrays:
+        assert {name: arrays[name].item() for name in expected} == expected
+    properties = onnx.load(export(run, "onnx", file, member)).metadata_props
+    texts = {entry.key: entry.value for entry in properties}
+    assert {name: json.loads(texts[name]) for name in expected} == expected
+
+
+def test_seed_beyond_the_integers_of_numpy_is_text_in_npz(tmp_path):
+    run = make_run(tmp_path / "run", seeds=(2**64,), epochs=0)
+    with np.load(export(run, "npz", tmp_path / "model.npz")) as arrays:
+        assert str(arrays["seed"]) == str(2**64)
+
+
+def test_network_of_a_run_that_is_not_at_its_end_is_said_to_be_of_its_epoch(tmp_path, capsys):
+    make_run(tmp_path / "run")
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text(config.read_text().replace("epochs: 2\n", "epochs: 40\n"))
+    export(load_run(tmp_path / "run"), "npz", tmp_path / "model.npz")
+    assert ": the network after 2 of 40 epochs, whose input is " in capsys.readouterr().out
 
 
 def test_nonlinear_architecture_has_its_relu_in_torch(runs, tmp_path):
@@ -286,12 +317,14 @@ def test_export_goes_into_the_run_folder_replaces_itself_and_says_so(tmp_path, c
     assert contents[0] == contents[1]
     given = {"onnx": "`input`, float32 (N, 64), as stored in the data set"}
     takes = given.get(to, "float32 (N, 64), standardised")
-    assert capsys.readouterr().out == f"{file}: the network, whose input is {takes}\n" * 2
+    said = f"{file}: the network after 2 of 2 epochs, whose input is {takes}\n"
+    assert capsys.readouterr().out == said * 2
 
 
 def test_network_of_a_stack_is_named_by_seed_and_gamma(runs, tmp_path, capsys):
     export(runs("several seeds"), "npz", tmp_path / "model.npz", member=1)
-    assert "model.npz: the network of seed 5, gamma 1, whose input" in capsys.readouterr().out
+    said = "model.npz: the network of seed 5, gamma 1, after 2 of 2 epochs, whose input"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("to", ["onnx", "torch"])
