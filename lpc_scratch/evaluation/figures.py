@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpc_scratch.palette import GREY, line_style
-from lpc_scratch.panels import draw_grid, new_figure, tidy, write_instead
+from lpc_scratch.panels import draw_grid, drawable, new_figure, tidy, write_instead
 from lpc_scratch.plots import save_figures
 
 Rows = Sequence[Mapping[str, Any]]
@@ -169,7 +169,7 @@ def _draw(axes: Axes, rows: Rows, runs: Sequence[str]) -> None:
     draw_grid(axes)
     for number, run in enumerate(runs):
         of_run = _of(rows, run=run)
-        levels = _levels(of_run)
+        levels = [level for level in _levels(of_run) if drawable(level)]
         if not levels:
             continue
         values = [[row["value"] for row in _of(of_run, level=level)] for level in levels]
