@@ -170,8 +170,13 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
         if any(not 1 <= width <= _LARGEST for width in self.hidden):
             raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
-        if np.dtype(self.dtype).type(self.epsilon) == 0:
-            raise ConfigError(f"epsilon {self.epsilon} is 0 in {self.dtype}: raise it")
+        with np.errstate(over="ignore"):
+            epsilon = np.dtype(self.dtype).type(self.epsilon)
+        if not 0 < epsilon < math.inf:
+            way_out = "lower" if epsilon else "raise"
+            raise ConfigError(
+                f"epsilon {self.epsilon} is {epsilon:g} in {self.dtype}: {way_out} it"
+            )
         if self.architecture == "none" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if not self.seeds:
