@@ -1,17 +1,18 @@
 import dataclasses
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lpc_scratch import projector
+from data_utils import Dataset
+from lpc_scratch import tensorboard_log
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.history import COLUMNS, EDGES
 from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.tensorboard_events import GROUPS
-from lpc_scratch.tensorboard_log import TensorBoardLog
+from lpc_scratch.tensorboard_log import GROUPS, TensorBoardLog
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import load_configured_dataset, train
 
@@ -28,10 +29,10 @@ PAIR = dataclasses.replace(SMALL, seeds=(0, 1))
 MEASUREMENTS = [column for column in COLUMNS if column not in ("epoch", "member", "seed")]
 
 
-def run(config, folder, *, close=True, **modes):
+def run(config, folder, *, close=True, dataset=None, **modes):
     """Train with a log, and return the history and the log."""
     log = TensorBoardLog(RunFolder(folder, **modes), folder)
-    history = train(config, recorder=log)
+    history = train(config, dataset, recorder=log)
     if close:
         log.close()
     return history, log
@@ -115,8 +116,10 @@ def test_histograms_are_those_of_the_snapshots(pair):
 
 def test_killed_run_has_its_points(tmp_path):
     _, log = run(SMALL, tmp_path, close=False)
-    scalars, _ = read(log.path)
+    scalars, reader = read(log.path)
     assert [step for step, _ in scalars["loss/loss"]] == [0, 2, 4]
+    last = reader.Histograms("latent/histogram")  # what each epoch ends with
+    assert [event.step for event in last] == [0, 2, 4]
     log.close()
 
 
@@ -128,6 +131,27 @@ def test_resumed_run_has_every_point_once(tmp_path):
     assert [step for step, _ in scalars["loss/loss"]] == [0, 2, 4, 6, 8]
     assert [v for _, v in scalars["loss/loss"]] == pytest.approx(history.column("loss"), rel=1e-6)
     assert [event.step for event in reader.Histograms("latent/histogram")] == [0, 2, 4, 6, 8]
+
+
+def test_points_are_as_far_apart_as_training_took(tmp_path):
+    run(SMALL, tmp_path)
+    longer = dataclasses.replace(SMALL, epochs=8)
+    history, log = run(longer, tmp_path, resume=True)
+    _, reader = read(log.path)
+    for events in (reader.Scalars("loss/loss"), reader.Histograms("latent/histogram")):
+        times = np.array([event.wall_time for event in events])
+        took = np.diff(history.column("seconds"))[:2]  # of the epochs that were logged again
+        assert np.diff(times)[:2] == pytest.approx(took, abs=1e-5)
+        assert (np.diff(times) > 0).all()
+
+
+def test_resumed_run_shows_its_last_points_alone_and_says_nothing(tmp_path, capfd):
+    run(SMALL, tmp_path)
+    for epochs in (4, 8):
+        _, log = run(dataclasses.replace(SMALL, epochs=epochs), tmp_path, resume=True)
+        (embedding,) = read_projector_config(log.path).embeddings
+        assert embedding.tensor_name == f"latent:0000{epochs}"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_run_that_was_not_logged_is_logged_when_it_is_resumed(tmp_path):
@@ -148,7 +172,7 @@ def test_overwriting_a_run_removes_its_log(tmp_path):
     assert old.isdisjoint(log.path.glob("events*"))
 
 
-def test_numbers_beyond_float32_do_not_stop_a_run(tmp_path):
+def test_numbers_beyond_float32_do_not_stop_a_run(tmp_path, caplog):
     log = TensorBoardLog(RunFolder(tmp_path), tmp_path)
     trainer = Trainer(SMALL, load_configured_dataset(SMALL))
     history = train(dataclasses.replace(SMALL, epochs=0))
@@ -163,15 +187,14 @@ def test_numbers_beyond_float32_do_not_stop_a_run(tmp_path):
     assert scalars["latent/latent_entropy"] == [(0, -np.inf)]
     assert scalars["loss/loss"] == [(0, np.inf)]
     assert reader.Tags()["histograms"] == []  # of no coordinate
+    assert caplog.records == []  # nan is a measurement, and no cause for a warning
 
 
 def test_projector_shows_latent_points_with_their_classes(pair):
     history, log = pair
     projector_config = read_projector_config(log.path)
-    assert [e.tensor_name for e in projector_config.embeddings] == [
-        "latent/seed-0",
-        "latent/seed-1",
-    ]
+    names = [embedding.tensor_name for embedding in projector_config.embeddings]
+    assert names == ["latent/seed-0:00004", "latent/seed-1:00004"]  # and the epoch
     dataset = load_configured_dataset(PAIR)
     latent, _ = latent_and_logits(history.network, dataset.x_test)
     for embedding, points in zip(projector_config.embeddings, latent, strict=True):
@@ -186,7 +209,7 @@ def test_projector_shows_the_images_of_its_points(tmp_path):
 
     _, log = run(TrainConfig(hidden=(16,), epochs=0), tmp_path)
     (embedding,) = read_projector_config(log.path).embeddings
-    assert embedding.tensor_name == "latent"
+    assert embedding.tensor_name == "latent:00000"
     assert list(embedding.sprite.single_image_dim) == [8, 8]
     sheet = imread(log.path / embedding.sprite.image_path)
     digits = load_configured_dataset(TrainConfig()).x_test
@@ -197,7 +220,7 @@ def test_projector_shows_the_images_of_its_points(tmp_path):
 
 
 def test_projector_chooses_samples_at_even_distances(tmp_path, monkeypatch):
-    monkeypatch.setattr(projector, "_MOST_POINTS", 3)
+    monkeypatch.setattr(tensorboard_log, "_MOST_POINTS", 3)
     _, log = run(dataclasses.replace(SMALL, epochs=0), tmp_path)
     dataset = load_configured_dataset(SMALL)
     (embedding,) = read_projector_config(log.path).embeddings
@@ -206,28 +229,38 @@ def test_projector_chooses_samples_at_even_distances(tmp_path, monkeypatch):
     assert classes == [dataset.class_names[dataset.y_test[i]] for i in (0, last // 2, last)]
 
 
-def test_images_that_are_not_square_are_padded():
-    images = np.arange(1, 1 + 5 * 2 * 3).reshape(5, 2, 3)
-    sheet, side = projector._tile(images)
-    assert (sheet.shape, side) == ((9, 9), 3)
-    assert np.array_equal(sheet[3:5, 3:6], images[4])
-    assert (sheet[2::3] == 1).all()  # below each image: as dark as the darkest pixel
+@pytest.mark.parametrize(("step", "side"), [(1, 3), (2, 2)])
+def test_images_are_padded_to_squares_and_large_ones_are_thinned(tmp_path, monkeypatch, step, side):
+    from matplotlib.image import imread
 
-
-def test_sheets_that_no_browser_takes_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(projector, "_LARGEST_SHEET", 100)
-    _, log = run(TrainConfig(hidden=(16,), epochs=0), tmp_path)
+    monkeypatch.setattr(tensorboard_log, "_LARGEST_TILE", side)
+    images = np.arange(10 * 2 * 3, dtype=np.uint8).reshape(10, 2, 3)
+    x, y = images.reshape(10, 6), np.arange(10) % 2
+    arrays = {"x_train": x, "y_train": y, "x_test": x[:5], "y_test": y[:5]}
+    about = {"name": "wide", "class_names": ("a", "b\tc"), "image_shape": (2, 3)}
+    dataset = Dataset(**arrays, **about, scale=1 / 30, shift=-1.0)
+    config = TrainConfig(hidden=(16,), latent_dim=4, epochs=0, batch_size=5)
+    _, log = run(config, tmp_path, dataset=dataset)
     (embedding,) = read_projector_config(log.path).embeddings
-    assert not embedding.HasField("sprite")
-    assert not list(log.path.rglob("*.png"))
+    assert list(embedding.sprite.single_image_dim) == [side, side]
+    sheet = imread(log.path / embedding.sprite.image_path)[..., 0]  # 3 x 3 images
+    fifth = np.zeros((side, side))
+    kept = images[4, ::step, ::step]
+    fifth[: len(kept)] = kept / images[:5, ::step, ::step].max()
+    assert sheet.shape == (3 * side, 3 * side)
+    assert sheet[side : 2 * side, side : 2 * side] == pytest.approx(fifth, abs=1 / 255)
+    assert (log.path / embedding.metadata_path).read_text().split("\n")[:2] == ["a", "b c"]
 
 
 def test_diverged_networks_are_not_projected(tmp_path):
-    trainer = Trainer(PAIR, load_configured_dataset(PAIR), keep_going=True)
+    config = dataclasses.replace(PAIR, epochs=0)
+    trainer = Trainer(config, load_configured_dataset(config), keep_going=True)
     trainer.diverged[0] = "training diverged"
-    projector.write_projector(tmp_path, trainer, {1: "seed-1"})
-    (embedding,) = read_projector_config(tmp_path).embeddings
-    assert embedding.tensor_name == "latent/seed-1"
+    log, history = TensorBoardLog(RunFolder(tmp_path), tmp_path), train(config)
+    log.save(trainer, history, history.rows)
+    log.close()
+    (embedding,) = read_projector_config(log.path).embeddings
+    assert embedding.tensor_name == "latent/seed-1:00000"
 
 
 def test_missing_tensorboardx_is_told_before_any_work(monkeypatch):
@@ -237,15 +270,31 @@ def test_missing_tensorboardx_is_told_before_any_work(monkeypatch):
         TensorBoardLog.check()
 
 
-def test_log_that_cannot_be_written_stops_the_run_with_a_sentence(tmp_path, monkeypatch):
-    def fail(self):
+def test_full_disk_stops_the_run_with_a_sentence(tmp_path, monkeypatch):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    monkeypatch.setattr("time.time_ns", lambda: 1)
+    log = TensorBoardLog(RunFolder(tmp_path), tmp_path)
+    log.path.mkdir()
+    (log.path / "events.out.tfevents.1").symlink_to(full)
+    with pytest.raises(RunFolderError, match=r"cannot be written to log epoch 0 .*No space left"):
+        train(PAIR, recorder=log)
+    with pytest.raises(RunFolderError, match=r"cannot be written to log it .*No space left"):
+        log.close()
+    log.close()
+
+
+def test_points_that_cannot_be_written_stop_the_run_with_a_sentence(tmp_path, monkeypatch):
+    def fail(latent, folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tensorboardX.record_writer.RecordWriter.flush", fail)
+    monkeypatch.setattr("tensorboardX.writer.make_mat", fail)
     log = TensorBoardLog(RunFolder(tmp_path), tmp_path)
-    with pytest.raises(RunFolderError, match=r"cannot be written to log epoch 0 .*No space left"):
+    with pytest.raises(RunFolderError, match=r"cannot be written to log epoch 4 .*No space left"):
         train(SMALL, recorder=log)
     log.close()
+    assert not (log.path / "projector_config.pbtxt").exists()
 
 
 def test_run_is_kept_before_it_is_logged(tmp_path):
