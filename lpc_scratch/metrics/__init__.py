@@ -8,6 +8,9 @@ cross-entropy and the push of the penalty on the latent balance.
 
 ``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
 scores tell what it knows from what it does not.
+
+The package stands alone, for networks of any origin: it imports NumPy, and scikit-learn where a
+function needs it, but nothing else of :mod:`lpc_scratch`.
 """
 
 from lpc_scratch.metrics.binarity import (

@@ -11,14 +11,15 @@ grouped.
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from lpc_scratch.metrics.classes import ClassGroups, FloatArray, as_matrix, group_by_class
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -88,6 +89,9 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
     ValueError
         If ``latent`` is not a finite matrix, or ``max_samples`` is less than 2.
     """
+    from sklearn import config_context
+    from sklearn.exceptions import ConvergenceWarning
+
     z = as_matrix(latent, "latent")
     if max_samples < 2:
         raise ValueError(f"max_samples must be at least 2, not {max_samples}.")
@@ -208,8 +212,10 @@ def latent_norm(latent: npt.ArrayLike) -> float:
     return float(np.linalg.norm(as_matrix(latent, "latent"), axis=1).mean())
 
 
-def _fit_mixture(x: FloatArray) -> GaussianMixture:
+def _fit_mixture(x: FloatArray) -> "GaussianMixture":
     """Fit two Gaussians to standardised, sorted, not all equal numbers x (N,)."""
+    from sklearn.mixture import GaussianMixture
+
     # 2-means cuts sorted x where the variance between the parts is largest: with mean 0 and k of N
     # numbers below the cut, that variance is (sum of those k)² / (k (N - k))
     k = np.arange(1, len(x))

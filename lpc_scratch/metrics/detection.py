@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import pairwise_distances
 
 from lpc_scratch.metrics.calibration import max_log_probability
 from lpc_scratch.metrics.classes import FloatArray, as_matrix, group_by_class
@@ -225,6 +224,8 @@ def _latent_like(latent: npt.ArrayLike, points: FloatArray) -> FloatArray:
 
 def _nearest_squared(z: FloatArray, points: FloatArray) -> FloatArray:
     """Squared Euclidean distance from every row of z to the nearest of the points, (N,)."""
+    from sklearn.metrics import pairwise_distances
+
     # from differences of coordinates; scikit-learn's "euclidean", from products, loses the digits
     # of collapsed points
     return pairwise_distances(z, points, metric="sqeuclidean").min(axis=1)

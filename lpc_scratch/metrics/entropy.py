@@ -8,7 +8,6 @@ from math import lgamma, log, pi
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import pairwise_distances
 
 from lpc_scratch.metrics.classes import as_matrix
 
@@ -51,6 +50,8 @@ def latent_entropy(
         If ``latent`` is not a finite matrix, ``neighbors`` is less than 1, or no more than
         ``neighbors`` samples are left.
     """
+    from sklearn.metrics import pairwise_distances
+
     z = as_matrix(latent, "latent")
     if neighbors < 1:
         raise ValueError(f"neighbors must be at least 1, not {neighbors}.")
