@@ -35,6 +35,7 @@ from lpc_scratch.metrics.calibration import (
     reliability,
     softmax_probabilities,
 )
+from lpc_scratch.metrics.classes import ClassGroups, group_by_class
 from lpc_scratch.metrics.codes import CodeGeometry, code_geometry
 from lpc_scratch.metrics.collapse import (
     cdnv,
@@ -66,6 +67,7 @@ from lpc_scratch.metrics.measure import measure
 
 __all__ = [
     "Balance",
+    "ClassGroups",
     "CodeGeometry",
     "Mahalanobis",
     "MixtureFit",
@@ -91,6 +93,7 @@ __all__ = [
     "fit_mixtures",
     "fit_temperature",
     "fpr_at_tpr",
+    "group_by_class",
     "hamming_distances",
     "latent_entropy",
     "latent_norm",

@@ -5,8 +5,7 @@ network classifiers"). Everywhere N samples, D coordinates and C classes; ``late
 finite, ``labels`` is (N,) integers, and classes are the labels that occur, in sorted order. All
 arithmetic is float64.
 
-The functions called ``grouped_...`` are the same formulas for a latent that is already checked and
-grouped.
+What takes ``latent`` and ``labels`` also takes the groups of :func:`group_by_class` alone.
 """
 
 import warnings
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import ClassGroups, FloatArray, as_matrix, group_by_class
+from lpc_scratch.metrics.classes import FloatArray, Latent, as_matrix, group_by_class
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
@@ -123,22 +122,18 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
     return MixtureFit(means, sigmas, weights, score)
 
 
-def sign_purity(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def sign_purity(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """Mean over classes and coordinates of max(p, 1 - p), p = share of the class with z > 0.
 
     Between 0.5 (signs at random) and 1 (within a class, each coordinate has one sign). Raises
     ValueError for a malformed ``latent`` or ``labels``.
     """
-    return grouped_sign_purity(group_by_class(latent, labels))
-
-
-def grouped_sign_purity(groups: ClassGroups) -> float:
-    """Sign purity of grouped samples; see :func:`sign_purity`."""
+    groups = group_by_class(latent, labels)
     p = groups.average(groups.latent > 0)
     return float(np.maximum(p, 1 - p).mean())
 
 
-def class_codes(latent: npt.ArrayLike, labels: npt.ArrayLike) -> BoolArray:
+def class_codes(latent: Latent, labels: npt.ArrayLike | None = None) -> BoolArray:
     """Code of every class, (C, D): True where the coordinate of the class mean is positive.
 
     Sorted by label. Raises ValueError for a malformed ``latent`` or ``labels``.
@@ -146,17 +141,13 @@ def class_codes(latent: npt.ArrayLike, labels: npt.ArrayLike) -> BoolArray:
     return group_by_class(latent, labels).means > 0
 
 
-def same_code_share(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def same_code_share(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """Mean over classes of the share of its samples with exactly the signs of the class code.
 
     Between 0 and 1; 1 means that all points of a class lie in one orthant. Raises ValueError for
     a malformed ``latent`` or ``labels``.
     """
-    return grouped_same_code(group_by_class(latent, labels))
-
-
-def grouped_same_code(groups: ClassGroups) -> float:
-    """Same-code share of grouped samples; see :func:`same_code_share`."""
+    groups = group_by_class(latent, labels)
     codes = groups.means > 0
     matches = ((groups.latent > 0) == codes[groups.index]).all(axis=1)
     return float(groups.average(matches).mean())

@@ -1,15 +1,19 @@
 """Checked float64 arrays, and the samples of a latent grouped by class.
 
 Nearly every metric averages something over the samples of each class. :class:`ClassGroups` does
-that with one matrix product, and holds what several metrics need so that it is computed once.
+that with one sparse matrix product, and holds what several metrics need so that it is computed
+once: every metric of ``latent`` and ``labels`` takes the groups in their place.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -36,7 +40,7 @@ def as_matrix(values: npt.ArrayLike, name: str, min_rows: int = 1) -> FloatArray
     return matrix
 
 
-def as_labels(labels: npt.ArrayLike, name: str, samples: int) -> IntArray:
+def as_labels(labels: npt.ArrayLike | None, name: str, samples: int) -> IntArray:
     """Return ``labels`` as a 1-D integer array of length ``samples``.
 
     Raises
@@ -79,16 +83,16 @@ class ClassGroups:
     latent : (N, D) float64
     classes : (C,) the labels present, sorted
     index : (N,) position in ``classes`` of every sample's label
-    one_hot : (C, N) 1 where sample n is of class c, else 0
+    one_hot : (C, N) sparse, 1 where sample n is of class c
     """
 
     latent: FloatArray
     classes: IntArray
     index: IntArray
-    one_hot: FloatArray
+    one_hot: "csc_array"
 
     def average(self, values: npt.NDArray) -> FloatArray:
-        """Mean of ``values`` (N, ...) over each class, (C, ...)."""
+        """Mean over each class, (C,) or (C, M), of ``values`` (N,) or (N, M)."""
         counts = np.bincount(self.index)
         return ((self.one_hot @ values).T / counts).T
 
@@ -121,22 +125,39 @@ class ClassGroups:
         return self.average(np.einsum("nd,nd->n", self.deviations, self.deviations))
 
 
+Latent: TypeAlias = npt.ArrayLike | ClassGroups
+"""A latent (N, D), or one that is already grouped and then needs no labels."""
+
+
 def group_by_class(
-    latent: npt.ArrayLike, labels: npt.ArrayLike, min_classes: int = 1
+    latent: Latent, labels: npt.ArrayLike | None = None, min_classes: int = 1
 ) -> ClassGroups:
     """Check ``latent`` (N, D) and ``labels`` (N,) and group the samples by label.
+
+    A latent that is already grouped is returned as it is, so that several metrics share the work.
+    The groups take a few numbers for each sample, however many classes there are.
 
     Raises
     ------
     ValueError
         If ``latent`` is not a finite matrix, ``labels`` are not N integers, or fewer than
-        ``min_classes`` different labels occur.
+        ``min_classes`` different labels occur; or for labels beside a grouped latent.
     """
-    z = as_matrix(latent, "latent")
-    y = as_labels(labels, "labels", samples=len(z))
-    classes, index = np.unique(y, return_inverse=True)
-    if len(classes) < min_classes:
-        raise ValueError(f"labels must hold at least {min_classes} classes, not {len(classes)}.")
-    one_hot = np.zeros((len(classes), len(z)))
-    one_hot[index, np.arange(len(z))] = 1
-    return ClassGroups(z, classes, index, one_hot)
+    if isinstance(latent, ClassGroups):
+        if labels is not None:
+            raise ValueError("labels must be left out where the latent is already grouped.")
+        groups = latent
+    else:
+        from scipy.sparse import csr_array
+
+        z = as_matrix(latent, "latent")
+        y = as_labels(labels, "labels", samples=len(z))
+        classes, index = np.unique(y, return_inverse=True)
+        # a row for each sample, whose only entry is in the column of its class
+        rows = csr_array((np.ones(len(z)), index, np.arange(len(z) + 1)), (len(z), len(classes)))
+        groups = ClassGroups(z, classes, index, rows.T)
+    if len(groups.classes) < min_classes:
+        raise ValueError(
+            f"labels must hold at least {min_classes} classes, not {len(groups.classes)}."
+        )
+    return groups

@@ -6,23 +6,16 @@ classes; ``latent`` is (N, D) finite, ``labels`` is (N,) integers, mu_c is the m
 the unweighted mean of the mu_c, and M (C, D) has the rows mu_c - mu_G. Classes are the labels that
 occur, in sorted order. All arithmetic is float64.
 
-The functions called ``grouped_...`` are the same formulas for a latent that is already checked and
-grouped.
+What takes ``latent`` and ``labels`` also takes the groups of :func:`group_by_class` alone.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import (
-    ClassGroups,
-    FloatArray,
-    as_labels,
-    as_matrix,
-    group_by_class,
-)
+from lpc_scratch.metrics.classes import FloatArray, Latent, as_labels, as_matrix, group_by_class
 
 
-def class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
+def class_means(latent: Latent, labels: npt.ArrayLike | None = None) -> FloatArray:
     """Mean mu_c of every class that occurs, (C, D), sorted by label.
 
     Raises ValueError for a malformed ``latent`` or ``labels``.
@@ -30,7 +23,7 @@ def class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
     return group_by_class(latent, labels).means
 
 
-def centered_class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatArray:
+def centered_class_means(latent: Latent, labels: npt.ArrayLike | None = None) -> FloatArray:
     """M (C, D), whose rows are mu_c - mu_G, sorted by label.
 
     mu_G is the mean of the class means, so that a large class weighs as much as a small one.
@@ -39,7 +32,7 @@ def centered_class_means(latent: npt.ArrayLike, labels: npt.ArrayLike) -> FloatA
     return group_by_class(latent, labels).centered_means
 
 
-def within_class_variability(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def within_class_variability(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """NC1: trace(Σ_W Σ_B⁺) / C, the scatter within classes relative to that between them.
 
     Σ_W is the mean over classes of the class covariance (divided by N_c), Σ_B = Mᵀ M / C, and ⁺
@@ -57,11 +50,7 @@ def within_class_variability(latent: npt.ArrayLike, labels: npt.ArrayLike) -> fl
     ValueError
         For a malformed ``latent`` or ``labels``, or fewer than two classes.
     """
-    return grouped_nc1(group_by_class(latent, labels, min_classes=2))
-
-
-def grouped_nc1(groups: ClassGroups) -> float:
-    """NC1 of grouped samples; see :func:`within_class_variability`."""
+    groups = group_by_class(latent, labels, min_classes=2)
     M = groups.centered_means
     if not M.any():
         return np.inf if groups.variances.any() else np.nan
@@ -75,7 +64,7 @@ def grouped_nc1(groups: ClassGroups) -> float:
     return float(groups.average((whitened**2).sum(axis=1)).mean() / len(M))
 
 
-def cdnv(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def cdnv(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """Class-distance normalised variance: mean over pairs of (v_i + v_j) / (2 ||mu_i - mu_j||²).
 
     v_c is the mean over class c of ||z - mu_c||². Without unit; at least 0; 0 means that every
@@ -92,18 +81,14 @@ def cdnv(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     ValueError
         For a malformed ``latent`` or ``labels``, or fewer than two classes.
     """
-    return grouped_cdnv(group_by_class(latent, labels, min_classes=2))
-
-
-def grouped_cdnv(groups: ClassGroups) -> float:
-    """CDNV of grouped samples; see :func:`cdnv`."""
+    groups = group_by_class(latent, labels, min_classes=2)
     i, j = np.triu_indices(len(groups.classes), k=1)
     v = groups.variances
     with np.errstate(divide="ignore", invalid="ignore"):  # coinciding means: inf or nan
         return float(np.mean((v[i] + v[j]) / (2 * _pair_distances(groups.offsets) ** 2)))
 
 
-def within_class_scatter_trace(latent: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+def within_class_scatter_trace(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """trace(Σ_W), the mean over classes of the mean squared distance to the class mean.
 
     In squared units of the latent: it shrinks with the latent itself, so read it beside NC1.
@@ -196,13 +181,13 @@ def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
 
 
 def nearest_class_mean_disagreement(
-    latent: npt.ArrayLike, labels: npt.ArrayLike, predictions: npt.ArrayLike
+    latent: Latent, labels: npt.ArrayLike | None, predictions: npt.ArrayLike
 ) -> float:
     """NC4: share of samples whose prediction differs from the class of the nearest mean.
 
-    ``predictions`` (N,) are the network's classes. Between 0 (the network decides as the nearest
-    class mean does) and 1. Between equally near means the lowest label wins. Source: Papyan, Han
-    and Donoho 2020.
+    ``predictions`` (N,) are the network's classes; ``labels`` are None for a latent that is already
+    grouped. Between 0 (the network decides as the nearest class mean does) and 1. Between equally
+    near means the lowest label wins. Source: Papyan, Han and Donoho 2020.
 
     Raises
     ------
@@ -210,17 +195,13 @@ def nearest_class_mean_disagreement(
         For a malformed ``latent``, ``labels`` or ``predictions``.
     """
     groups = group_by_class(latent, labels)
-    return grouped_nc4(groups, as_labels(predictions, "predictions", len(groups.latent)))
-
-
-def grouped_nc4(groups: ClassGroups, predictions: npt.NDArray) -> float:
-    """NC4 of grouped samples; see :func:`nearest_class_mean_disagreement`."""
+    predicted = as_labels(predictions, "predictions", len(groups.latent))
     # ||x - m||² = ||x||² - 2 (x·m - ||m||²/2), so the nearest m has the largest bracket; x and m
     # are measured from the first sample
     m = groups.offsets
     closeness = groups.latent @ m.T - (groups.latent[0] @ m.T + (m**2).sum(axis=1) / 2)
     nearest = groups.classes[closeness.argmax(axis=1)]
-    return float(np.mean(nearest != predictions))
+    return float(np.mean(nearest != predicted))
 
 
 def _pair_distances(vectors: FloatArray) -> FloatArray:

@@ -8,21 +8,21 @@ import numpy.typing as npt
 from lpc_scratch.metrics.binarity import (
     distinct_codes,
     fit_mixtures,
-    grouped_same_code,
-    grouped_sign_purity,
     latent_norm,
+    same_code_share,
+    sign_purity,
 )
 from lpc_scratch.metrics.classes import ClassGroups, as_labels, as_matrix, group_by_class
 from lpc_scratch.metrics.codes import code_geometry
 from lpc_scratch.metrics.collapse import (
+    cdnv,
     equiangularity,
     equinorm,
     etf_distance,
-    grouped_cdnv,
-    grouped_nc1,
-    grouped_nc4,
     max_angle,
+    nearest_class_mean_disagreement,
     self_duality,
+    within_class_variability,
 )
 from lpc_scratch.metrics.entropy import latent_entropy
 
@@ -91,7 +91,7 @@ def measure(
         predicted = as_labels(predictions, "predictions", len(groups.latent))
         if by == "prediction":
             groups = group_by_class(groups.latent, predicted)
-        nc4 = grouped_nc4(groups, predicted)
+        nc4 = nearest_class_mean_disagreement(groups, None, predicted)
     mixtures = fit_mixtures(groups.latent[:, _mixture_coordinates(groups.latent.shape[1])], seed)
     return {
         **_between_classes(groups, classifier_weight),
@@ -99,8 +99,8 @@ def measure(
         "gmm_score": mixtures.gmm_score,
         "gmm_sigma": mixtures.gmm_sigma,
         "peak_distance": mixtures.peak_distance,
-        "sign_purity": grouped_sign_purity(groups),
-        "same_code": grouped_same_code(groups),
+        "sign_purity": sign_purity(groups),
+        "same_code": same_code_share(groups),
         "distinct_codes": float(distinct_codes(groups.means > 0)),
         "latent_norm": latent_norm(groups.latent),
         "latent_entropy": _entropy(groups.latent, seed),
@@ -122,8 +122,8 @@ def _between_classes(
         return dict.fromkeys(names, np.nan)
     M = groups.centered_means
     return {
-        "nc1": grouped_nc1(groups),
-        "cdnv": grouped_cdnv(groups),
+        "nc1": within_class_variability(groups),
+        "cdnv": cdnv(groups),
         "equinorm": equinorm(M),
         "equiangular": equiangularity(M),
         "max_angle": max_angle(M),
