@@ -112,11 +112,10 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
 
     latents = E * N * D * _WIDE  # (E, N, D)
     forces = N * (D + 2 * K) * _WIDE  # gradients (N, D), (N, K), and logits (N, K) of one network
-    groups = N * (D + K) * _WIDE  # deviations from the class means (N, D), classes one-hot (K, N)
+    groups = N * (D + 4) * _WIDE  # deviations from the class means (N, D), classes one-hot, sparse
     fitted = min(D, MAX_MIXTURES) * _WIDE  # coordinates of one sample
     metric = max(
         N * D * _WIDE,  # signs as numbers (N, D)
-        2 * N * K * _WIDE,  # closeness to the class means (N, K), twice
         fitted * (N + 4 * min(N, _MIXTURE_SAMPLES)),  # the coordinates, and some, sorted and scaled
         min(N, _ENTROPY_SAMPLES) ** 2 * 3 * _WIDE // 2,  # distances between samples, and their half
         2 * K * K * D * _WIDE,  # differences of the weights of two classes (K, K, D), twice

@@ -169,7 +169,8 @@ def hamming_distances(codes: npt.ArrayLike) -> FloatArray:
     least one row and one column.
     """
     array = as_matrix(codes, "codes")
-    return (array[:, None, :] != array[None, :, :]).mean(axis=2)
+    # a row at a time: the comparisons of all pairs at once are many times the codes
+    return np.stack([(array != row).mean(axis=1) for row in array])
 
 
 def simplex_hamming(classes: int) -> float:

@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 from lpc_scratch.metrics.classes import FloatArray, Latent, as_labels, as_matrix, group_by_class
 
+# Most closenesses of samples to class means that are computed at once, 8 MB of them.
+_BLOCK = 2**20
+
 
 def class_means(latent: Latent, labels: npt.ArrayLike | None = None) -> FloatArray:
     """Mean mu_c of every class that occurs, (C, D), sorted by label.
@@ -199,15 +202,17 @@ def nearest_class_mean_disagreement(
     # ||x - m||² = ||x||² - 2 (x·m - ||m||²/2), so the nearest m has the largest bracket; x and m
     # are measured from the first sample
     m = groups.offsets
-    closeness = groups.latent @ m.T - (groups.latent[0] @ m.T + (m**2).sum(axis=1) / 2)
-    nearest = groups.classes[closeness.argmax(axis=1)]
-    return float(np.mean(nearest != predicted))
+    threshold = groups.latent[0] @ m.T + (m**2).sum(axis=1) / 2
+    blocks = np.array_split(groups.latent, 1 + len(predicted) * len(m) // _BLOCK)
+    nearest = np.concatenate([(x @ m.T - threshold).argmax(axis=1) for x in blocks])
+    return float(np.mean(groups.classes[nearest] != predicted))
 
 
 def _pair_distances(vectors: FloatArray) -> FloatArray:
     """||v_i - v_j|| for every pair i < j of rows."""
-    i, j = np.triu_indices(len(vectors), k=1)
-    return np.linalg.norm(vectors[i] - vectors[j], axis=1)
+    # a row at a time: the differences of all pairs at once are many times the vectors
+    rows = enumerate(vectors, start=1)
+    return np.concatenate([np.linalg.norm(vectors[j:] - row, axis=1) for j, row in rows])
 
 
 def _pair_cosines(vectors: FloatArray) -> FloatArray:
