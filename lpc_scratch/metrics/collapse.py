@@ -163,8 +163,8 @@ def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
     """NC3: || W/||W||_F - Mᵀ/||M||_F ||_F² for the classifier's weight W (D, C).
 
     Without unit, between 0 (every class mean points along its column of W) and 4 (opposite).
-    Column c of W must belong to row c of M. nan where M or W is 0. Source: Papyan, Han and
-    Donoho 2020.
+    Column c of W must belong to row c of M; the weight of a torch ``Linear`` is transposed, which
+    cannot be told where D = C. nan where M or W is 0. Source: Papyan, Han and Donoho 2020.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
     if W.shape != matrix.T.shape:
         raise ValueError(
             f"classifier_weight must have the shape {matrix.T.shape} of M transposed, "
-            f"not {W.shape}."
+            f"not {W.shape}; of a torch Linear, whose weight is (K, D), pass weight.T."
         )
     if not (matrix.any() and W.any()):
         return np.nan

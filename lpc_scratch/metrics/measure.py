@@ -12,7 +12,14 @@ from lpc_scratch.metrics.binarity import (
     same_code_share,
     sign_purity,
 )
-from lpc_scratch.metrics.classes import ClassGroups, as_labels, as_matrix, group_by_class
+from lpc_scratch.metrics.classes import (
+    ClassGroups,
+    FloatArray,
+    IntArray,
+    as_labels,
+    as_matrix,
+    group_by_class,
+)
 from lpc_scratch.metrics.codes import code_geometry
 from lpc_scratch.metrics.collapse import (
     cdnv,
@@ -30,6 +37,7 @@ MAX_MIXTURES = 128
 """Most coordinates whose mixtures are fitted: a hidden layer's hundreds would take seconds."""
 NEIGHBORS = 3
 """Which nearest neighbour the entropy is estimated from."""
+_ROUNDING = 1e-3  # of the logits, relative to the largest, in whatever made the predictions
 
 
 def measure(
@@ -54,8 +62,11 @@ def measure(
         True classes.
     predictions : (N,) integers, optional
         The network's classes; without them ``nc4`` is nan.
-    classifier_weight : (D, K), optional
-        Weight of the output layer, whose column k belongs to label k; without it ``nc3`` is nan.
+    classifier_weight : (D, K) finite, optional
+        Weight W of the output layer z W + b, whose column k belongs to label k; without it ``nc3``
+        is nan. The weight of a torch ``Linear`` is (K, D): pass ``weight.T``. The shape tells
+        unless K = D; then only predictions can, and without them a transposed weight gives a
+        wrong ``nc3``.
     by : {"label", "prediction"}
         What makes two samples one class: the true label, or the network's prediction (as in the
         code published with arXiv 2310.08224 in 2023).
@@ -71,14 +82,15 @@ def measure(
         the standard deviation of :class:`CodeGeometry`. Of more than MAX_MIXTURES coordinates, the
         mixtures take that many at even distances. The first seven and the last two are nan where
         all samples are of one class, and ``latent_entropy`` where there are too few samples.
-        ``nc3`` uses the columns of the classes that occur, and is nan where ``classifier_weight``
-        has no such columns or not D rows.
+        ``nc3`` uses the columns of the classes that occur.
 
     Raises
     ------
     ValueError
-        For a malformed ``latent``, ``labels``, ``predictions`` or ``classifier_weight``, an
-        unknown ``by``, or ``by="prediction"`` without predictions.
+        For a malformed ``latent``, ``labels``, ``predictions`` or ``classifier_weight``, a
+        weight that has not D rows, or no column for a class that occurs, or that explains the
+        predictions only when it is transposed, an unknown ``by``, or ``by="prediction"`` without
+        predictions.
     """
     if by not in ("label", "prediction"):
         raise ValueError(f"by must be 'label' or 'prediction', not {by!r}.")
@@ -86,15 +98,18 @@ def measure(
         raise ValueError("by='prediction' needs predictions.")
 
     groups = group_by_class(latent, labels)
-    nc4 = np.nan
+    predicted, W, nc4 = None, None, np.nan
     if predictions is not None:
         predicted = as_labels(predictions, "predictions", len(groups.latent))
         if by == "prediction":
             groups = group_by_class(groups.latent, predicted)
         nc4 = nearest_class_mean_disagreement(groups, None, predicted)
+    if classifier_weight is not None:
+        W = as_matrix(classifier_weight, "classifier_weight")
+        _check_classifier(W, groups, predicted)
     mixtures = fit_mixtures(groups.latent[:, _mixture_coordinates(groups.latent.shape[1])], seed)
     return {
-        **_between_classes(groups, classifier_weight),
+        **_between_classes(groups, W),
         "nc4": nc4,
         "gmm_score": mixtures.gmm_score,
         "gmm_sigma": mixtures.gmm_sigma,
@@ -113,9 +128,43 @@ def _mixture_coordinates(dims: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int))
 
 
-def _between_classes(
-    groups: ClassGroups, classifier_weight: npt.ArrayLike | None
-) -> dict[str, float]:
+def _check_classifier(W: FloatArray, groups: ClassGroups, predicted: IntArray | None) -> None:
+    """Raise ValueError unless W is (D, K), with a column for every class that occurs."""
+    z, K = groups.latent, W.shape[1]
+    D = z.shape[1]
+    if len(W) != D:
+        raise ValueError(
+            f"classifier_weight must have shape ({D}, K), a row for each coordinate of the latent "
+            f"{z.shape} and a column for each class, not {W.shape}: of a torch Linear, whose "
+            "weight is (K, D), pass weight.T."
+        )
+    used = groups.classes if predicted is None else np.union1d(groups.classes, predicted)
+    if used[0] < 0 or used[-1] >= K:
+        raise ValueError(
+            f"classifier_weight of shape {W.shape} has columns for the classes 0..{K - 1}, but "
+            f"{used[0]}..{used[-1]} occur: pass a column for every class, and number the classes "
+            "as the columns, from 0."
+        )
+    if predicted is None or K != D:
+        return
+    if _explains(W.T, z, predicted) and not _explains(W, z, predicted):
+        raise ValueError(
+            f"classifier_weight of shape {W.shape} explains the predictions only when it is "
+            "transposed: column k must belong to class k; of a torch Linear pass weight.T."
+        )
+
+
+def _explains(W: FloatArray, latent: FloatArray, predicted: IntArray) -> bool:
+    """Return whether the predictions can be argmax(z W + b), for some b."""
+    logits = latent @ W
+    leads = logits[np.arange(len(logits)), predicted][:, None] - logits
+    winners = range(W.shape[1])
+    least = np.stack([leads[predicted == i].min(axis=0, initial=np.inf) for i in winners])
+    # where i wins, its lead over j is at least b_j - b_i; where j wins, its over i, b_i - b_j
+    return bool((least + least.T).min() >= -_ROUNDING * np.abs(logits).max())
+
+
+def _between_classes(groups: ClassGroups, W: FloatArray | None) -> dict[str, float]:
     """Return the metrics that compare classes, all nan where there is only one."""
     if len(groups.classes) < 2:
         names = ("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3")
@@ -128,7 +177,7 @@ def _between_classes(
         "equiangular": equiangularity(M),
         "max_angle": max_angle(M),
         "etf_distance": etf_distance(M),
-        "nc3": _matching_self_duality(groups, classifier_weight),
+        "nc3": np.nan if W is None else self_duality(M, W[:, groups.classes]),
     }
 
 
@@ -145,14 +194,3 @@ def _between_codes(groups: ClassGroups) -> dict[str, float]:
         return {"code_distance": np.nan, "code_spread": np.nan}
     geometry = code_geometry(groups.means > 0)
     return {"code_distance": geometry.mean, "code_spread": geometry.spread}
-
-
-def _matching_self_duality(groups: ClassGroups, classifier_weight: npt.ArrayLike | None) -> float:
-    """NC3 with the columns of the classes that occur; nan where the weight does not fit."""
-    if classifier_weight is None:
-        return np.nan
-    W = as_matrix(classifier_weight, "classifier_weight")
-    classes = groups.classes
-    if len(W) != groups.latent.shape[1] or classes[0] < 0 or classes[-1] >= W.shape[1]:
-        return np.nan
-    return self_duality(groups.centered_means, W[:, classes])

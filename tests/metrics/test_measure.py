@@ -71,12 +71,46 @@ def test_self_duality_uses_the_columns_of_the_classes_that_occur(run):
     assert measure(latent, labels, classifier_weight=W)["nc3"] == pytest.approx(expected)
 
 
-def test_what_cannot_be_compared_is_nan(run):
-    latent, labels, _, W = run
+def test_what_is_not_given_is_nan(run):
+    latent, labels, _, _ = run
     values = measure(latent, labels)
     assert [name for name in NAMES if np.isnan(values[name])] == ["nc3", "nc4"]
-    assert np.isnan(measure(latent, labels, classifier_weight=W[:2])["nc3"])
-    assert np.isnan(measure(latent, labels, classifier_weight=W[:, :4])["nc3"])
+
+
+def test_a_classifier_weight_of_another_layout_is_refused_with_the_remedy(run):
+    latent, labels, _, W = run
+    needed = (
+        r"shape \(3, K\), a row for each coordinate of the latent .*, not \(5, 3\): .*weight\.T"
+    )
+    with pytest.raises(ValueError, match=needed):
+        measure(latent, labels, classifier_weight=W.T)
+
+
+def test_a_classifier_weight_without_columns_for_the_classes_is_refused(run):
+    latent, labels, predictions, W = run
+    with pytest.raises(ValueError, match=r"classes 0\.\.3, but 0\.\.4 occur"):
+        measure(latent, labels, classifier_weight=W[:, :4])
+    with pytest.raises(ValueError, match=r"classes 0\.\.4, but -1\.\.3 occur"):
+        measure(latent, labels - 1, classifier_weight=W)
+    with pytest.raises(ValueError, match=r"classes 0\.\.4, but 0\.\.9 occur"):
+        measure(latent, labels, predictions=predictions + 5, classifier_weight=W)
+
+
+@pytest.mark.parametrize("scatter", [0.0, 2.0], ids=["collapsed", "scattered"])
+def test_a_square_classifier_weight_is_refused_where_predictions_tell_that_it_is_transposed(
+    scatter, rng
+):
+    labels, W, bias = np.arange(200) % 6, rng.normal(size=(6, 6)), rng.normal(size=6)
+    latent = W.T[labels] + scatter * rng.normal(size=(200, 6)) + 1
+    predictions = (latent @ W + bias).argmax(axis=1)
+    M = metrics.centered_class_means(latent, labels)
+    values = measure(latent, labels, predictions=predictions, classifier_weight=W)
+    assert values["nc3"] == pytest.approx(metrics.self_duality(M, W))
+    with pytest.raises(ValueError, match=r"\(6, 6\) .* only when it is transposed.*weight\.T"):
+        measure(latent, labels, predictions=predictions, classifier_weight=W.T)
+    # predictions of another origin, or none, tell nothing
+    measure(latent, labels, predictions=rng.integers(6, size=200), classifier_weight=W.T)
+    measure(latent, labels, classifier_weight=W.T)
 
 
 def test_a_network_that_predicts_one_class_is_still_measured(run):
