@@ -8,16 +8,13 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.metrics import class_means
+from lpc_scratch.metrics.registry import METRICS
 from lpc_scratch.nn.network import Network
 
-COLUMNS = (
-    *("epoch", "member", "seed", "gamma", "learning_rate"),
-    *("loss", "cross_entropy", "penalty", "train_accuracy", "test_accuracy"),
-    *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
-    *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
-    *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
-    *("margin", "classifier_norm", "predicted_norm", "norm_bound", "seconds"),
-)
+KEYS = ("epoch", "member", "seed")
+"""Columns of `metrics.csv` that say of which network and when a row is."""
+
+COLUMNS = (*KEYS, *(metric.name for metric in METRICS))
 """Columns of `metrics.csv`, in order."""
 
 Row = dict[str, Any]

@@ -6,16 +6,15 @@ from statistics import median
 from tqdm import tqdm
 
 from lpc_scratch.history import Row
+from lpc_scratch.metrics.registry import BY_NAME
 
+# The columns of the table at the end with their headings, which keep it narrow.
 _SUMMARY = {
-    "train_accuracy": "train acc",
-    "test_accuracy": "test acc",
-    "nc1": "NC1",
-    "equiangular": "equiangular",
-    "peak_distance": "peak distance",
-    "same_code": "same code",
-    "distinct_codes": "distinct codes",
-    "latent_norm": "mean |z|",
+    name: BY_NAME[name].label.replace("accuracy", "acc")
+    for name in (
+        *("train_accuracy", "test_accuracy", "nc1", "equiangular", "peak_distance"),
+        *("same_code", "distinct_codes", "latent_norm"),
+    )
 }
 
 

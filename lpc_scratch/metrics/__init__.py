@@ -3,14 +3,15 @@
 ``collapse`` asks whether the points of a class meet and the class means form a simplex;
 ``binarity`` asks whether every latent coordinate takes two values and every class one code, and
 ``codes`` how far apart these codes are; ``entropy`` asks how little room the points leave one
-another; ``measure`` computes all of it at once. ``equilibrium`` asks where the pull of
-cross-entropy and the push of the penalty on the latent balance.
+another; ``measure`` computes all of it at once, and ``registry`` says how each value is shown.
+``equilibrium`` asks where the pull of cross-entropy and the push of the penalty on the latent
+balance.
 
 ``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
 scores tell what it knows from what it does not.
 
-The package stands alone, for networks of any origin: it imports NumPy, and scikit-learn where a
-function needs it, but nothing else of :mod:`lpc_scratch`.
+The package stands alone, for networks of any origin: it imports NumPy, and SciPy and
+scikit-learn where a function needs them, but nothing else of :mod:`lpc_scratch`.
 """
 
 from lpc_scratch.metrics.binarity import (

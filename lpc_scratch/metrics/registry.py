@@ -1,0 +1,95 @@
+"""Every measurement in `metrics.csv`, and how figures, logs and reports show it."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+Section = Literal["loss", "accuracy", "collapse", "binarity", "latent", "forces", "settings"]
+
+SECTIONS: tuple[Section, ...] = get_args(Section)
+"""What a measurement is of, in the order in which sections are shown."""
+
+Limits = tuple[float | None, float | None]
+
+FREE: Limits = (None, None)
+SHARE: Limits = (-0.03, 1.03)  # a curve at 0 or 1 is not hidden by the frame
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of `metrics.csv`, and how it is shown.
+
+    Attributes
+    ----------
+    name : name of the column
+    label : short name, in the heading of a table or in a legend
+    title : title of a panel
+    unit : what is written along its axis: the unit, or what is computed where there is none
+    section : where it stands among the others
+    scale : scale of the axis; a logarithmic one leaves out what is not positive
+    limits : ends of the axis if it is linear; None where the values decide
+    collapse : where collapse takes it: "lower", "higher", or None where it may be either
+    """
+
+    name: str
+    label: str
+    title: str
+    unit: str
+    section: Section
+    scale: Literal["linear", "log"] = "linear"
+    limits: Limits = (0.0, None)
+    collapse: Literal["lower", "higher"] | None = None
+
+
+# What the metrics of a section have in common.
+_loss = partial(Metric, unit="nats", section="loss", scale="log")
+_accuracy = partial(Metric, unit="accuracy", section="accuracy", limits=FREE)
+_collapse = partial(Metric, section="collapse", collapse="lower")
+_binarity = partial(Metric, section="binarity", collapse="higher")
+_latent = partial(Metric, section="latent")
+_force = partial(Metric, section="forces", scale="log")
+
+METRICS = (
+    Metric("gamma", "gamma", "Strength of the penalty", "gamma", "settings", "log"),
+    Metric("learning_rate", "learning rate", "Learning rate", "learning rate", "settings"),
+    _loss("loss", "loss", "Loss"),
+    _loss("cross_entropy", "cross-entropy", "Cross-entropy"),
+    _loss("penalty", "penalty (times gamma)", "Penalty"),
+    _accuracy("train_accuracy", "train accuracy", "Training accuracy"),
+    _accuracy("test_accuracy", "test accuracy", "Test accuracy"),
+    _collapse("nc1", "NC1", "NC1 (within-class variability)", "tr($Σ_W Σ_B^+$) / C", scale="log"),
+    _collapse("cdnv", "CDNV", "CDNV", "variance / distance²", scale="log"),
+    _collapse("equinorm", "equinorm", "Equal norms", "std / mean of the norms"),
+    _collapse("equiangular", "equiangular", "Equal angles", "std of the cosines"),
+    _collapse("max_angle", "max angle", "Maximal angles", "mean |cos + 1/(C−1)|"),
+    _collapse("etf_distance", "ETF distance", "Simplex (ETF)", "Frobenius distance"),
+    _collapse("nc3", "NC3", "NC3 (self-duality)", "squared distance", scale="log"),
+    _collapse("nc4", "NC4", "NC4 (nearest class mean)", "share that disagrees"),
+    _binarity("gmm_score", "GMM score", "GMM score", "nats a sample", limits=FREE),
+    _binarity("gmm_sigma", "GMM sigma", "GMM sigma", "standard deviations", collapse="lower"),
+    _binarity("peak_distance", "peak distance", "Peak distance", "standard deviations"),
+    _binarity("sign_purity", "same sign", "Same sign", "share of the samples", limits=SHARE),
+    _binarity("same_code", "same code", "Same code", "share of the samples", limits=SHARE),
+    _binarity("distinct_codes", "distinct codes", "Distinct codes", "number"),
+    _latent("latent_norm", "mean |z|", "Latent norm", "mean ||z||", scale="log"),
+    _latent(
+        "latent_entropy", "latent entropy", "Latent entropy", "nats", limits=FREE, collapse="lower"
+    ),
+    _binarity("code_distance", "Hamming distance", "Code distance", "Hamming distance / D"),
+    _binarity(
+        "code_spread",
+        "code spread",
+        "Unequal code distances",
+        "std over pairs / D",
+        collapse="lower",
+    ),
+    _force("margin", "margin", "Margin", "logits"),
+    _force("classifier_norm", "|W_y|", "Classifier", "||$W_y$||"),
+    _force("predicted_norm", "||z|| predicted by the forces", "Predicted norm", "||z||"),
+    _force("norm_bound", "bound of ||z|| at equilibrium", "Bound of the norm", "||z||"),
+    Metric("seconds", "seconds", "Training time", "seconds", "settings"),
+)
+"""All measurements, in the order of their columns."""
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+"""The same, by the names of their columns."""
