@@ -16,27 +16,14 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.history import EDGES, History, Row
 from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.metrics.registry import METRICS, SECTIONS
 from lpc_scratch.tensor_file import writing
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import Recorder
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "loss": ("loss", "cross_entropy", "penalty"),
-    "accuracy": ("train_accuracy", "test_accuracy"),
-    "collapse": (
-        *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
-    ),
-    "binarity": (
-        *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code"),
-        *("distinct_codes", "code_distance", "code_spread"),
-    ),
-    "latent": ("latent_norm", "latent_entropy"),
-    "forces": ("margin", "classifier_norm", "predicted_norm", "norm_bound"),
-    "settings": ("gamma", "learning_rate", "seconds"),
-}
+GROUPS = {section: [m.name for m in METRICS if m.section == section] for section in SECTIONS}
 """The sections in which TensorBoard shows the columns of `metrics.csv`."""
-
-_CURVES = {column: f"{group}/{column}" for group in GROUPS for column in GROUPS[group]}
+_CURVES = {metric.name: f"{metric.section}/{metric.name}" for metric in METRICS}
 _CHARTS = {g: {c: ["Multiline", [f"{_CURVES[c]}/"]] for c in GROUPS[g]} for g in GROUPS}
 _MOST_POINTS = 1000
 _LARGEST_TILE = 32  # pixels along a side: tensorboardX takes 96 bytes for each while it writes them
