@@ -75,9 +75,7 @@ class Configuration:
         """Return the same network with nothing dropped."""
         return replace(self, dropout=0.0)
 
-    def train_config(
-        self, seeds: Sequence[int] = (0,), device: Device = "cpu", numba: bool = False
-    ) -> TrainConfig:
+    def train_config(self, seeds: Sequence[int] = (0,), device: Device = "cpu") -> TrainConfig:
         """Return the settings of a training run with this network."""
         return TrainConfig(
             hidden=self.hidden,
@@ -89,7 +87,6 @@ class Configuration:
             learning_rate=LEARNING_RATE,
             seeds=tuple(seeds),
             device=device,
-            numba=numba,
         )
 
 

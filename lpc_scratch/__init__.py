@@ -1,14 +1,9 @@
 """Latent point collapse from scratch: hand-written backpropagation in NumPy and CuPy."""
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-
-# Threads of OpenBLAS that wait for work spin for 2^26 cycles by default, on the cores that the rest
-# of a step needs. Read when NumPy is first imported; no result depends on it.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 # `python -m lpc_scratch.train` imports this package first, while it looks for the module and has
 # "-m" in place of its file.

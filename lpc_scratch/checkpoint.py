@@ -5,22 +5,19 @@ the run that it is loaded into, and all its numbers finite.
 """
 
 import math
-from dataclasses import fields
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lpc_scratch.backend import Array
-from lpc_scratch.config import TrainConfig, dump_config, parse_config
+from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
 from lpc_scratch.dataset_file import fingerprint, has_fingerprint, may_be_same
 from lpc_scratch.errors import RunFolderError, one_line
 from lpc_scratch.history import EDGES, Snapshots
 from lpc_scratch.tensor_file import check_tensors, load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
-
-_MAY_CHANGE = (  # when a run is resumed
-    *("data_dir", "device", "epochs", "evaluate_every", "checkpoint_every", "numba"),
-)
 
 
 def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
@@ -28,19 +25,21 @@ def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
 
     `what` was trained, for the message: "the run in runs/mine".
     """
-    for field in fields(TrainConfig):
-        old, new = getattr(stored, field.name), getattr(config, field.name)
-        if field.name == "dataset" and may_be_same(stored.dataset, config.dataset):
-            continue
-        if old != new and field.name not in _MAY_CHANGE:
-            raise RunFolderError(
-                f"{what} has {field.name} {old!r} and cannot be resumed with {new!r}"
-            )
+    for name, old, new in differences(stored, config):
+        raise RunFolderError(f"{what} has {name} {old!r} and cannot be resumed with {new!r}")
     if stored.learning_rate_schedule == "cosine" and stored.epochs != config.epochs:
         raise RunFolderError(
             f"{what} cannot be resumed with epochs {config.epochs} in place of {stored.epochs}: "
             "its cosine schedule depends on them"
         )
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
+    """Yield name and values of every setting that must be the same in one run, and is not."""
+    for name, facts in SETTINGS.items():
+        a, b = getattr(one, name), getattr(other, name)
+        if a != b and not facts.on_resume and not (name == "dataset" and may_be_same(a, b)):
+            yield name, a, b
 
 
 def save_model(path: Path, trainer: Trainer, epoch: int) -> None:

@@ -12,6 +12,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -24,6 +25,46 @@ from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.nn import schedules
 from lpc_scratch.nn.network import Architecture
 
+Role = Literal["data", "model", "training", "output"]
+
+_LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What there is to know of a setting besides its type, its default and its help.
+
+    Attributes
+    ----------
+    role : {"data", "model", "training", "output"}
+        What it decides: the data, which parameters there are, how they are trained, or where that
+        is done and how often it is looked at.
+    at_least, at_most, above : float or None
+        Its bounds.
+    share : bool
+        Whether it is from 0 to below 1.
+    axis : bool
+        Whether it may be an axis of a grid by itself.
+    on_resume : bool
+        Whether a run may go on with another value.
+    in_results : bool
+        Whether results depend on it.
+    """
+
+    role: Role
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    share: bool = False
+    axis: bool = True
+    on_resume: bool = False
+    in_results: bool = True
+
+
+def setting(default: Any, role: Role, **facts: Any) -> Any:
+    """Return a field with a default and its `Facts`."""
+    return dataclasses.field(default=default, metadata={"facts": Facts(role, **facts)})
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -35,92 +76,93 @@ class TrainConfig:
         For a value of the wrong type or out of range; the message names field and value.
     """
 
-    dataset: str = "digits"
+    dataset: str = setting("digits", "data")
     """Data set: digits, mnist, fashion-mnist, kmnist, gaussians, or the path of your own .npz
     file or folder with x_train, y_train, x_test, y_test."""
-    data_dir: Path | None = None
+    data_dir: Path | None = setting(None, "data", axis=False, on_resume=True, in_results=False)
     """Folder that holds the files of mnist, fashion-mnist or kmnist; looked in first."""
-    data_seed: int = 0
+    data_seed: int = setting(0, "data", at_least=0, at_most=2**32 - 1)
     """Seed of the split of digits and of the points of gaussians."""
-    gaussian_classes: int = 4
+    gaussian_classes: int = setting(4, "data", at_least=2, at_most=10_000)
     """Number of classes of gaussians."""
-    gaussian_dims: int = 20
+    gaussian_dims: int = setting(20, "data", at_least=1, at_most=_LARGEST)
     """Number of dimensions of gaussians."""
 
-    architecture: Architecture = "binary"
+    architecture: Architecture = setting("binary", "model")
     """Latent layer: binary (linear, penalised), linear, nonlinear (ReLU) or none."""
-    hidden: tuple[int, ...] = (256, 256)
+    hidden: tuple[int, ...] = setting((256, 256), "model", axis=False)
     """Widths of the hidden layers, in units."""
-    latent_dim: int = 16
+    latent_dim: int = setting(16, "model", at_least=1, at_most=_LARGEST)
     """Dimensions of the latent layer; not used by the architecture none."""
-    activation: Literal["relu", "silu", "tanh"] = "relu"
+    activation: Literal["relu", "silu", "tanh"] = setting("relu", "model")
     """Activation of the hidden layers."""
-    dropout: float = 0.0
+    dropout: float = setting(0.0, "training", share=True)
     """Share of activations dropped between hidden layers in training, from 0 to below 1."""
-    initialization: Literal["pytorch", "he", "glorot"] = "pytorch"
+    initialization: Literal["pytorch", "he", "glorot"] = setting("pytorch", "training")
     """Distribution of the initial weights; pytorch is the default of torch.nn.Linear."""
 
-    loss: Literal["softmax", "double-softmax"] = "softmax"
+    loss: Literal["softmax", "double-softmax"] = setting("softmax", "training")
     """Cross-entropy of the softmax, or of the softmax of the softmax as in the 2023 code."""
-    penalty: Literal["exp", "exp-coordinate", "exp-sample", "l2"] = "exp"
+    penalty: Literal["exp", "exp-coordinate", "exp-sample", "l2"] = setting("exp", "training")
     """Penalty on the latent layer of the architecture binary; the others have none."""
-    gamma: float = 10.0
+    gamma: float = setting(10.0, "training", at_least=0)
     """Strength of the penalty, at least 0; the first value of a gamma schedule."""
-    gammas: tuple[float, ...] = ()
+    gammas: tuple[float, ...] = setting((), "training", axis=False)
     """gamma of each network, as many as seeds (which may then repeat), in place of gamma."""
-    gamma_schedule: Literal["constant", "geometric"] = "constant"
+    gamma_schedule: Literal["constant", "geometric"] = setting("constant", "training")
     """How gamma changes over training: not, or growing by factors up to a cap."""
-    gamma_every: int = 5
+    gamma_every: int = setting(5, "training", at_least=1)
     """Epochs between two rises of the geometric gamma."""
-    gamma_factor: float = 2.0
+    gamma_factor: float = setting(2.0, "training", above=1)
     """Growth at each rise below gamma-switch, above 1."""
-    gamma_switch: float = 1e3
+    gamma_switch: float = setting(1e3, "training", above=0)
     """gamma from which it grows by gamma-late-factor."""
-    gamma_late_factor: float = 1.25
+    gamma_late_factor: float = setting(1.25, "training", at_least=1)
     """Growth at each rise from gamma-switch on, at least 1."""
-    gamma_max: float = 1e6
+    gamma_max: float = setting(1e6, "training", above=0)
     """Cap of the geometric gamma."""
 
-    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    optimizer: Literal["sgd", "adam", "adamw"] = setting("adam", "training")
     """Optimiser; epsilon is added to sqrt(v) after the bias correction, as in torch."""
-    learning_rate: float = 5e-4
+    learning_rate: float = setting(5e-4, "training", above=0)
     """Step size of the optimiser, above 0; the first value of its schedule."""
-    learning_rate_schedule: Literal["constant", "step", "cosine"] = "constant"
+    learning_rate_schedule: Literal["constant", "step", "cosine"] = setting("constant", "training")
     """Constant, multiplied by a factor every so many epochs, or half a cosine to 0."""
-    learning_rate_every: int = 5
+    learning_rate_every: int = setting(5, "training", at_least=1)
     """Epochs between two changes of the step schedule."""
-    learning_rate_factor: float = 0.5
+    learning_rate_factor: float = setting(0.5, "training", above=0)
     """Factor of the step schedule, above 0."""
-    warmup_epochs: int = 0
+    warmup_epochs: int = setting(0, "training", at_least=0)
     """Epochs of linear warm-up at the start of any learning-rate schedule."""
-    momentum: float = 0.9
+    momentum: float = setting(0.9, "training", share=True)
     """Momentum of sgd, from 0 to below 1."""
-    beta1: float = 0.9
+    beta1: float = setting(0.9, "training", share=True)
     """Decay of the first moment of adam and adamw, from 0 to below 1."""
-    beta2: float = 0.999
+    beta2: float = setting(0.999, "training", share=True)
     """Decay of the second moment of adam and adamw, from 0 to below 1."""
-    epsilon: float = 1e-8
+    epsilon: float = setting(1e-8, "training", above=0)
     """Added to the denominator of adam and adamw, above 0."""
-    weight_decay: float = 0.0
+    weight_decay: float = setting(0.0, "training", at_least=0)
     """Decay of all parameters, at least 0; decoupled in adamw, in the gradient otherwise."""
 
-    batch_size: int = 64
+    batch_size: int = setting(64, "training", at_least=1)
     """Samples of a step. More than there are means all of them; otherwise the last, partial
     batch of an epoch is dropped."""
-    epochs: int = 100
+    epochs: int = setting(100, "training", at_least=0, on_resume=True)
     """Passes over the training set; 0 writes the untrained network."""
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = (0,)
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(aliases=["--seed"])] = setting(
+        (0,), "training", axis=False
+    )
     """Seed of the weights, shuffles and dropout; several train as many networks at once."""
-    device: Literal["cpu", "gpu"] = "cpu"
+    device: Literal["cpu", "gpu"] = setting("cpu", "output", axis=False, on_resume=True)
     """Where arrays live: cpu is NumPy, gpu is CuPy."""
-    numba: bool = False
-    """On the cpu, take the step of adam and adamw in one loop compiled by numba: the same bits,
-    faster from a million parameters on. Needs pip install numba."""
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Literal["float32", "float64"] = setting("float32", "model")
     """Floating-point type of weights and activations."""
-    evaluate_every: int = 20
+    evaluate_every: int = setting(20, "output", at_least=1, axis=False, on_resume=True)
     """Epochs between two measurements; the last epoch is always measured."""
-    checkpoint_every: int = 1
+    checkpoint_every: int = setting(
+        1, "output", at_least=1, axis=False, on_resume=True, in_results=False
+    )
     """Epochs between two checkpoints, from which --resume goes on; every measurement makes one."""
 
     def __post_init__(self) -> None:
@@ -156,18 +198,16 @@ class TrainConfig:
         )
 
     def _check_ranges(self) -> None:
-        for name, minimum in _AT_LEAST.items():
-            if getattr(self, name) < minimum:
-                raise ConfigError(f"{name} must be at least {minimum}, not {getattr(self, name)}")
-        for name, maximum in _AT_MOST.items():
-            if getattr(self, name) > maximum:
-                raise ConfigError(f"{name} must be at most {maximum}, not {getattr(self, name)}")
-        for name, bound in _ABOVE.items():
-            if getattr(self, name) <= bound:
-                raise ConfigError(f"{name} must be above {bound}, not {getattr(self, name)}")
-        for name in ("dropout", "momentum", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be from 0 to below 1, not {getattr(self, name)}")
+        for name, facts in SETTINGS.items():
+            value = getattr(self, name)
+            if facts.at_least is not None and value < facts.at_least:
+                raise ConfigError(f"{name} must be at least {facts.at_least}, not {value}")
+            if facts.at_most is not None and value > facts.at_most:
+                raise ConfigError(f"{name} must be at most {facts.at_most}, not {value}")
+            if facts.above is not None and value <= facts.above:
+                raise ConfigError(f"{name} must be above {facts.above}, not {value}")
+            if facts.share and not 0 <= value < 1:
+                raise ConfigError(f"{name} must be from 0 to below 1, not {value}")
         if any(not 1 <= width <= _LARGEST for width in self.hidden):
             raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
         with np.errstate(over="ignore"):
@@ -192,11 +232,6 @@ class TrainConfig:
         if len(set(zip(self.seeds, self.initial_gammas, strict=True))) < len(self.seeds):
             both = f" with gammas {list(self.gammas)}" if self.gammas else ""
             raise ConfigError(f"seeds must differ, and {list(self.seeds)}{both} has one twice")
-        if self.numba and (self.device != "cpu" or self.optimizer == "sgd"):
-            raise ConfigError(
-                "numba is for adam and adamw on the device cpu, not for "
-                f"{self.optimizer} on {self.device}: leave it off"
-            )
         for gamma in self.initial_gammas:
             if self.gamma_schedule == "geometric" and not 0 < gamma <= self.gamma_max:
                 raise ConfigError(
@@ -205,37 +240,14 @@ class TrainConfig:
                 )
 
 
-_AT_LEAST: dict[str, float] = {
-    "data_seed": 0,
-    "gaussian_classes": 2,
-    "gaussian_dims": 1,
-    "latent_dim": 1,
-    "gamma": 0,
-    "gamma_every": 1,
-    "gamma_late_factor": 1,
-    "learning_rate_every": 1,
-    "warmup_epochs": 0,
-    "weight_decay": 0,
-    "batch_size": 1,
-    "epochs": 0,
-    "evaluate_every": 1,
-    "checkpoint_every": 1,
+SETTINGS: dict[str, Facts] = {
+    field.name: field.metadata["facts"] for field in dataclasses.fields(TrainConfig)
 }
-_LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
-_AT_MOST: dict[str, float] = {
-    "data_seed": 2**32 - 1,  # scikit-learn's range
-    "gaussian_classes": 10_000,
-    "gaussian_dims": _LARGEST,
-    "latent_dim": _LARGEST,
-}
-_ABOVE: dict[str, float] = {
-    "gamma_factor": 1,
-    "gamma_switch": 0,
-    "gamma_max": 0,
-    "learning_rate": 0,
-    "learning_rate_factor": 0,
-    "epsilon": 0,
-}
+"""All settings of training, in the order in which they are shown."""
+
+FORMER = ("numba",)
+"""Keys of configurations that earlier versions wrote; they decide nothing any more."""
+
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -267,6 +279,7 @@ def parse_config(text: str, source: str, cls: type[Config]) -> Config:
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{source} must hold lines of the form 'gamma: 10'")
     known = [field.name for field in dataclasses.fields(cls) if field.name != "config"]
+    settings = {key: value for key, value in settings.items() if key not in FORMER}
     unknown = [str(key) for key in settings if key not in known]
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=1)
@@ -335,8 +348,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
-    if kind is int and type(value) is int:
-        return value  # through a float, a large seed would lose digits
+    if kind is int and isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)  # through a float, a large seed would lose digits
     try:
         number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):

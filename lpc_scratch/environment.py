@@ -18,10 +18,11 @@ from lpc_scratch.backend import Backend
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "cupy-cuda12x", "cupy-cuda13x")
 
 
-def describe_environment(backend: Backend) -> dict[str, Any]:
+def describe_environment(backend: Backend, parameters: int = 0) -> dict[str, Any]:
     """Return date, command, versions, device, BLAS and git revision, ready for JSON.
 
-    The bits of a result depend on all of them but the date.
+    The bits of a result depend on all of them but the date and numba, which is null unless it
+    compiles the optimiser's step of so many parameters.
     """
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,6 +34,7 @@ def describe_environment(backend: Backend) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "device": backend.description,
+        "numba": version("numba") if backend.ops.compiles(parameters) else None,
         "blas": [
             {key: library[key] for key in ("internal_api", "version", "num_threads")}
             for library in threadpool_info()

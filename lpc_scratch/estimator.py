@@ -51,7 +51,7 @@ class LPCClassifier(
     optimizer, learning_rate, learning_rate_*, warmup_epochs, momentum, beta1, beta2, epsilon, \
 weight_decay
         How it is minimised.
-    batch_size, epochs, seed, device, numba, dtype
+    batch_size, epochs, seed, device, dtype
         How the run goes. `seed`, in place of `TrainConfig.seeds`, is the seed of the one network:
         a whole number.
 
@@ -114,7 +114,6 @@ weight_decay
         epochs: int = TrainConfig.epochs,
         seed: int = TrainConfig.seeds[0],
         device: str = TrainConfig.device,
-        numba: bool = TrainConfig.numba,
         dtype: str = TrainConfig.dtype,
     ) -> None:
         # Unchecked: scikit-learn wants every argument back as it was passed.
@@ -149,7 +148,7 @@ weight_decay
         DivergenceError
             If the loss becomes infinite or NaN.
         DeviceError
-            If the device cannot be used, or numba is asked for and missing.
+            If the device cannot be used.
         """
         with self._unchanged_on_error():
             config = self._make_config()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from data_utils import DatasetDescription
 from lpc_scratch.backend import get_backend
-from lpc_scratch.checkpoint import load_snapshots
+from lpc_scratch.checkpoint import differences, load_snapshots
 from lpc_scratch.config import TrainConfig, load_config, parse_config
-from lpc_scratch.dataset_file import may_be_same, read_dataset_description
+from lpc_scratch.dataset_file import read_dataset_description
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.history import History, Row, Snapshots
 from lpc_scratch.loaded_run import Run
@@ -16,11 +16,6 @@ from lpc_scratch.metrics_file import read_metrics
 from lpc_scratch.nn.network import Network
 from lpc_scratch.tensor_file import check_tensors, load_tensors
 from lpc_scratch.trainer import make_network
-
-_DECISIVE = (  # settings in which a network and the configuration beside it must agree
-    *("dataset", "architecture", "hidden", "latent_dim", "activation", "dtype"),
-    *("gamma", "gammas", "seeds"),
-)
 
 
 def load_run(folder: str | Path, device: str = "cpu") -> Run:
@@ -93,13 +88,11 @@ def _load_network(
             f"{path} is no model of a run: its epoch or configuration is missing or damaged"
         ) from error
     trained = parse_config(settings, f"the configuration in {path}", TrainConfig)
-    for name in _DECISIVE:
-        ours, other = getattr(trained, name), getattr(config, name)
-        if ours != other and not (name == "dataset" and may_be_same(ours, other)):
-            raise RunFolderError(
-                f"{path} was trained with {name} {reprlib.repr(ours)}, and config.yaml says "
-                f"{reprlib.repr(other)}"
-            )
+    for name, ours, other in differences(trained, config):
+        raise RunFolderError(
+            f"{path} was trained with {name} {reprlib.repr(ours)}, and config.yaml says "
+            f"{reprlib.repr(other)}"
+        )
     first = "hidden.0.W" if config.hidden else "latent.W"
     features, classes = description.num_features, description.num_classes
     for name, axis, size, what in (

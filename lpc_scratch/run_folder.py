@@ -230,7 +230,7 @@ class RunFolder:
 
     def _describe(self, trainer: Trainer) -> None:
         write_atomically(self._config, dump_config(trainer.config).encode())
-        environment = json.dumps(describe_environment(trainer.backend), indent=2)
-        write_atomically(self._environment, environment.encode())
+        about = describe_environment(trainer.backend, trainer.network.parameters.size)
+        write_atomically(self._environment, json.dumps(about, indent=2).encode())
         dataset = json.dumps(describe_dataset(trainer.dataset), indent=2)
         write_atomically(self._dataset, dataset.encode())

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from data_utils import Dataset, DatasetDescription
-from lpc_scratch.backend import Array, Backend, compiled_ops, get_backend
+from lpc_scratch.backend import Array, Backend, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
@@ -259,12 +259,9 @@ def _make_optimizer(config: TrainConfig, network: Network) -> SGD | Adam:
     vectors = (network.parameters, network.gradients)
     if config.optimizer == "sgd":
         return SGD(*vectors, momentum=config.momentum, weight_decay=config.weight_decay)
-    adam = {"adam": Adam, "adamw": AdamW}[config.optimizer](
+    return {"adam": Adam, "adamw": AdamW}[config.optimizer](
         *vectors,
         betas=(config.beta1, config.beta2),
         epsilon=config.epsilon,
         weight_decay=config.weight_decay,
     )
-    if config.numba:
-        adam.ops = compiled_ops()
-    return adam

@@ -18,6 +18,7 @@ from lpc_scratch.run_folder import RunFolder
 from lpc_scratch.tensor_file import load_tensors, save_tensors
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training_step import TrainingStep
 
 SMALL = TrainConfig(
     dataset="gaussians",
@@ -120,13 +121,6 @@ def test_run_on_a_device_is_kept_and_resumed(path, request, stand_in):
     assert np.array_equal(
         *(backend.to_host(history.network.parameters) for history in (whole, parts))
     )
-
-
-def test_run_with_numba_is_resumed_without(path):
-    pytest.importorskip("numba", reason="numba is not installed")
-    run(path, dataclasses.replace(SMALL, numba=True, epochs=2))
-    parts, whole = run(path, SMALL, resume=True), train(SMALL)
-    assert np.array_equal(parts.network.parameters, whole.network.parameters)
 
 
 def test_longer_run_goes_on_from_the_end_of_a_shorter_one(tmp_path):
@@ -386,13 +380,13 @@ def test_flipped_bit_is_noticed(path):
 
 
 def test_divergence_keeps_the_last_good_checkpoint(path, monkeypatch):
-    step = Trainer.step
+    take_step = TrainingStep.__call__
 
     def diverge_in_epoch_four(self, rows, learning_rate, gamma):
-        loss = step(self, rows, learning_rate, gamma)
-        return loss * np.float32("nan" if self.optimizer.steps > 3.5 * self.steps_per_epoch else 1)
+        loss = take_step(self, rows, learning_rate, gamma)
+        return loss * np.float32("nan" if self.optimizer.steps > 3.5 * 31 else 1)
 
-    monkeypatch.setattr(Trainer, "step", diverge_in_epoch_four)
+    monkeypatch.setattr(TrainingStep, "__call__", diverge_in_epoch_four)
     with pytest.raises(DivergenceError, match=r"nan in step \d+ of 31 of epoch 4"):
         run(path, SMALL)
     assert load_tensors(path / "model.safetensors")[1]["epoch"] == "3"

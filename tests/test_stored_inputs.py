@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from data_utils import load_dataset
-from lpc_scratch import evaluate, load_run, train
+from lpc_scratch import evaluate, load_run, sweep, train
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError, UncheckedDataWarning
@@ -238,3 +238,16 @@ def test_known_data_set_is_not_exchanged_for_another_on_resuming(capsys):
     train.main([*QUICK, "--epochs", "1", "--output", "run", "--quiet"])
     assert train.main(["--resume", "--output", "run", "--dataset", "gaussians"]) == 2
     assert "has dataset 'digits' and cannot be resumed with 'gaussians'" in capsys.readouterr().err
+
+
+def test_cells_of_version_0_1_0_are_found_and_not_computed_again(monkeypatch, tmp_path):
+    shutil.copytree(FORMER / "sweep", "sweep")
+
+    def refuse(*_):
+        raise AssertionError("a finished cell is computed again")
+
+    monkeypatch.setattr("lpc_scratch.experiments.runner.train_on_cores", refuse)
+    network = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--seeds", "0"]
+    grid = ["--dataset", "gaussians", "--grid", "gamma=0.1,1", *network, "--quiet"]
+    assert sweep.main([*grid, "--output", "sweep"]) == 0
+    assert Path("sweep", "cells.csv").read_text() == (FORMER / "sweep" / "cells.csv").read_text()

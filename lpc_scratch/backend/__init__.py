@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +18,7 @@ from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.errors import DeviceError, one_line
 
-__all__ = ["Array", "Backend", "Device", "backend_of", "compiled_ops", "get_backend"]
+__all__ = ["Array", "Backend", "Device", "backend_of", "get_backend"]
 
 Device = Literal["cpu", "gpu"]
 
@@ -84,24 +83,6 @@ def get_backend(device: str = "cpu") -> Backend:
 def backend_of(array: Array) -> Backend:
     """Return the backend that an array belongs to, told by the module of its type."""
     return get_backend("gpu" if type(array).__module__.startswith("cupy") else "cpu")
-
-
-def compiled_ops() -> ModuleType:
-    """Return the primitives compiled by numba: `adam_step`, for the CPU.
-
-    Raises
-    ------
-    DeviceError
-        If numba cannot be imported.
-    """
-    try:
-        from lpc_scratch.backend import numba_ops
-    except ImportError as error:
-        raise DeviceError(
-            f"numba is asked for, and cannot be imported here ({error}): pip install numba, or "
-            "leave it off"
-        ) from error
-    return numba_ops
 
 
 def _gpu_backend() -> Backend:

@@ -1,7 +1,7 @@
 """Adam's step as one compiled loop, for networks of millions of parameters.
 
 `NumpyOps.adam_step` goes over the vectors ten times, this once: the same operations in the
-same order, and the same bits. It needs numba, and is used where a configuration says so.
+same order, and the same bits. It needs numba; see `numpy_ops.COMPILED_FROM`.
 """
 
 from typing import Any

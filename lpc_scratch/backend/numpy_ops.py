@@ -5,7 +5,9 @@ What they compute stands there. Here nothing is allocated in a step: intermediat
 asked for what it has a fast loop for.
 """
 
-from functools import lru_cache
+import os
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,27 @@ from lpc_scratch.backend.reference import Reference, draw_masks
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_chunks
 
+COMPILED_FROM = 1_000_000
+"""Parameters from which Adam's step is taken in a loop compiled by numba, where it is installed:
+for smaller vectors it gains nothing, and importing numba takes a second."""
+
 
 class NumpyOps(Reference):
-    """The primitives for arrays of the host."""
+    """The primitives for arrays of the host.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    compiled_from : float
+        Length of the vectors from which Adam's step is compiled; infinity for never.
+    """
+
+    def __init__(self, compiled_from: float = COMPILED_FROM) -> None:
         super().__init__(np)
+        self._compiled_from = compiled_from
+
+    def compiles(self, parameters: int) -> bool:
+        """Return whether the step of so many parameters is compiled: to the same bits, faster."""
+        return parameters >= self._compiled_from and _compiled_adam() is not None
 
     def gather(
         self, source: Array, rows: Array, scale: float, shift: float, raw: Array, out: Array
@@ -132,6 +149,11 @@ class NumpyOps(Reference):
         decoupled: bool,
     ) -> None:
         """p -= learning_rate m̂ / (sqrt(v̂) + epsilon), with the weights of both in two numbers."""
+        compiled = _compiled_adam() if self.compiles(parameters.size) else None
+        if compiled:
+            vectors = (parameters, gradients, gradient_sum, square_sum)
+            settings = (step, learning_rate, betas, epsilon, weight_decay, decoupled)
+            return compiled(*vectors, *settings)
         rate, shift = adam_factors(step, learning_rate, betas, epsilon)
 
         def update(part: slice) -> None:
@@ -152,6 +174,19 @@ class NumpyOps(Reference):
             p -= t
 
         in_chunks(update, parameters.size)
+        return None
+
+
+@cache
+def _compiled_adam() -> Callable[..., None] | None:
+    """Return the compiled step; None without numba, where it cannot compile, or LPC_NUMBA is 0."""
+    if os.environ.get("LPC_NUMBA") == "0":
+        return None
+    try:
+        from lpc_scratch.backend.numba_ops import adam_step
+    except Exception:  # a missing or broken numba, or no folder for what it has compiled
+        return None
+    return adam_step
 
 
 def _flat(array: Array) -> Array:

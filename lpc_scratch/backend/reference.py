@@ -29,6 +29,10 @@ class Reference:
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
+    def compiles(self, parameters: int) -> bool:
+        """Return whether an optimiser's step of so many parameters is compiled by numba."""
+        return False
+
     # ------------------------------------------------------------------ the minibatch
 
     def gather(

@@ -108,8 +108,7 @@ def _load(
     count = min(samples, len(data.x_test))
     chosen = np.random.default_rng(seed).permutation(len(data.x_test))[:count]
     # Where networks are trained anew, whatever the run itself was trained on.
-    numba = run.config.numba and device == "cpu"
-    run = replace(run, config=replace(run.config, device=device, numba=numba))
+    run = replace(run, config=replace(run.config, device=device))
     return Subject(label, run, data, data.x_test[chosen], data.y_test[chosen])
 
 

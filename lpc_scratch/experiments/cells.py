@@ -3,7 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from data_utils import Dataset, DatasetError
 from lpc_scratch import __version__
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import single_blas_thread
-from lpc_scratch.config import TrainConfig
+from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
 from lpc_scratch.experiments.portrait import ARRAYS, portray
@@ -21,8 +21,6 @@ from lpc_scratch.memory import check_memory
 from lpc_scratch.training import load_configured_dataset, train
 
 Status = Literal["finished", "diverged", "failed"]
-
-_DATA = ("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +63,7 @@ class Result:
 
 def interface() -> str:
     """Return what two machines must agree on to exchange cells and results."""
-    settings = [field.name for field in fields(TrainConfig)]
-    return hashlib.sha256(repr((__version__, settings, COLUMNS, ARRAYS)).encode()).hexdigest()
+    return hashlib.sha256(repr((__version__, [*SETTINGS], COLUMNS, ARRAYS)).encode()).hexdigest()
 
 
 def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
@@ -96,7 +93,8 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
             check_memory(stack, dataset)
             history = train(stack, dataset, keep_going=True)
             portraits = _portraits(history, dataset)
-        environment = describe_environment(get_backend(stack.device))
+        size = history.network.parameters.size
+        environment = describe_environment(get_backend(stack.device), size)
     except Exception as error:  # whatever it is, the other cells of the experiment go on
         return failures(configs, error)
     return [
@@ -146,7 +144,8 @@ def load_data(config: TrainConfig) -> Dataset:
 
 def data_settings(config: TrainConfig) -> TrainConfig:
     """Return a configuration that says what the data are, and is else the default."""
-    return TrainConfig(**{name: getattr(config, name) for name in _DATA})
+    data = [name for name, facts in SETTINGS.items() if facts.role == "data"]
+    return TrainConfig(**{name: getattr(config, name) for name in data})
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,6 @@ An axis is one of `AXES`, the name of a setting of `TrainConfig` or `seed`, `dep
 the values that it takes; the cells are all their combinations.
 """
 
-import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,27 +11,18 @@ from itertools import pairwise, product
 from typing import Any
 
 from lpc_scratch.backend.threads import split
-from lpc_scratch.config import TrainConfig
+from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.training import with_absolute_paths
 
 Axes = Mapping[str, Sequence[Any]]
 
-_SETTINGS = tuple(field.name for field in dataclasses.fields(TrainConfig))
 _MOST_TOGETHER = 8  # a larger stack gains little, and its results are all kept at its end
 _LARGEST = 1_000_000  # a depth or width beyond any use, far below what fills the memory
 _TYPICAL_FEATURES = 256  # of an input; how many they are is known only with the data
-_NO_AXES = {
-    "hidden": "name depth or width",
-    "seeds": "name seed",
-    "gammas": "name gamma",
-    **dict.fromkeys(
-        ("device", "numba", "data_dir", "evaluate_every", "checkpoint_every"),
-        "it is the same for all networks of a grid",
-    ),
-}
-AXES = ("seed", "depth", "width", *(name for name in _SETTINGS if name not in _NO_AXES))
+_IN_PLACE = {"hidden": "name depth or width", "seeds": "name seed", "gammas": "name gamma"}
+AXES = ("seed", "depth", "width", *(name for name, facts in SETTINGS.items() if facts.axis))
 """Names of the axes that a grid can have."""
 
 
@@ -94,8 +84,9 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     name = name.strip().replace("-", "_")
     if not equals:
         raise ConfigError(f"{text!r} is no axis of a grid: write it as gamma=0.1,1,10")
-    if name in _NO_AXES:
-        raise ConfigError(f"{name} is no axis of a grid: {_NO_AXES[name]}")
+    if name in SETTINGS and name not in AXES:
+        hint = _IN_PLACE.get(name, "it is the same for all networks of a grid")
+        raise ConfigError(f"{name} is no axis of a grid: {hint}")
     if name not in AXES:
         close = difflib.get_close_matches(name, AXES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(AXES)}"
@@ -176,7 +167,7 @@ def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainCo
     """
     groups: dict[tuple[Any, ...], list[TrainConfig]] = {}
     for cell in cells:
-        common = tuple(getattr(cell, name) for name in _SETTINGS if name not in ("seeds", "gamma"))
+        common = tuple(getattr(cell, name) for name in SETTINGS if name not in ("seeds", "gamma"))
         groups.setdefault(common, []).append(cell)
     shares = 3 * workers if workers > 1 else 1
     most = min(-(-len(cells) // shares), _MOST_TOGETHER)

@@ -3,22 +3,18 @@
 import hashlib
 import json
 import warnings
-from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import psutil
-import yaml
 
 from data_utils import DATASETS
-from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
 from lpc_scratch.errors import ConfigError, LPCError, LPCWarning, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
 from lpc_scratch.history import COLUMNS
 from lpc_scratch.tensor_file import load_tensors, save_tensors, writing
-
-_INDIFFERENT = ("data_dir", "numba", "checkpoint_every")  # settings that change no result
 
 
 class ResultStore:
@@ -100,8 +96,9 @@ def cell_key(config: TrainConfig) -> str:
 
     The user's own data are known by the sizes and times of their files as well.
     """
-    names = sorted(field.name for field in fields(TrainConfig) if field.name not in _INDIFFERENT)
-    relevant = {name: getattr(config, name) for name in names}
+    relevant = {
+        name: getattr(config, name) for name in sorted(SETTINGS) if SETTINGS[name].in_results
+    }
     if config.dataset not in DATASETS:
         relevant["files"] = _stamp(Path(config.dataset))
     return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()[:16]
@@ -116,16 +113,15 @@ def _stamp(data: Path) -> list[tuple[str, int, int]]:
 def _read(path: Path) -> Result:
     arrays, texts = load_tensors(path)
     try:
-        settings = yaml.safe_load(texts["config"])
         rows = json.loads(texts["rows"])
         whole = all(tuple(row) == COLUMNS for row in rows)
         if texts["status"] == "finished":
             whole = whole and bool(rows) and set(arrays) == set(ARRAYS)
-        known = {field.name for field in fields(TrainConfig)}
-        if not whole or set(settings) != known or texts["status"] not in get_args(Status):
+        config = parse_config(texts["config"], str(path), TrainConfig)
+        if not whole or texts["status"] not in get_args(Status):
             raise ValueError("it lacks something")
         return Result(
-            TrainConfig(**settings),
+            config,
             texts["status"],  # type: ignore[arg-type]
             texts["message"],
             rows,
@@ -133,7 +129,7 @@ def _read(path: Path) -> Result:
             arrays,
             json.loads(texts["environment"]),
         )
-    except (KeyError, TypeError, ValueError, yaml.YAMLError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise RunFolderError(
             f"{path} is damaged or of another version ({one_line(error)})"
         ) from error

@@ -1,10 +1,11 @@
+import math
 import sys
 
 import numpy as np
 import pytest
 
-from lpc_scratch.backend import compiled_ops, get_backend
-from lpc_scratch.errors import DeviceError
+from lpc_scratch.backend import numpy_ops
+from lpc_scratch.backend.numpy_ops import NumpyOps
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -16,18 +17,32 @@ def test_compiled_adam_takes_the_step_of_numpy_to_the_bit(
     pytest.importorskip("numba", reason="numba is not installed")
     start = [*rng.normal(size=(3, size)), np.abs(rng.normal(size=size))]
     ours, compiled = ([vector.astype(dtype) for vector in start] for _ in range(2))
-    for ops, vectors in ((get_backend().ops, ours), (compiled_ops(), compiled)):
+    for ops, vectors in ((NumpyOps(math.inf), ours), (NumpyOps(0), compiled)):
         for step in (1, 2):
             settings = (step, 1e-3, (0.9, 0.999), 1e-8, weight_decay, decoupled)
             ops.adam_step(*vectors, *settings)
     assert all(np.array_equal(a, b) for a, b in zip(ours, compiled, strict=True))
 
 
-def test_absent_numba_is_named_with_the_way_out(monkeypatch):
+@pytest.fixture
+def forgetful():
+    """Forget whether numba is there, before a test and after it."""
+    numpy_ops._compiled_adam.cache_clear()
+    yield
+    numpy_ops._compiled_adam.cache_clear()
+
+
+def test_long_vectors_alone_are_compiled(forgetful):
+    pytest.importorskip("numba", reason="numba is not installed")
+    ops = NumpyOps()
+    assert [ops.compiles(size) for size in (999_999, 1_000_000)] == [False, True]
+
+
+def test_numba_that_is_absent_or_switched_off_is_not_used(monkeypatch, forgetful):
+    monkeypatch.setenv("LPC_NUMBA", "0")
+    assert not NumpyOps(0).compiles(10)
+    monkeypatch.delenv("LPC_NUMBA")
+    numpy_ops._compiled_adam.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)  # makes the import fail
     monkeypatch.delitem(sys.modules, "lpc_scratch.backend.numba_ops", raising=False)
-    monkeypatch.delattr("lpc_scratch.backend.numba_ops", raising=False)
-    with pytest.raises(
-        DeviceError, match=r"numba is asked for.*pip install numba, or leave it off"
-    ):
-        compiled_ops()
+    assert not NumpyOps(0).compiles(10)

@@ -15,7 +15,7 @@ from lpc_scratch.experiments.store import DamagedResultWarning, ResultStore, cel
 from lpc_scratch.tensor_file import load_tensors, save_tensors
 
 SMALL = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, gamma=0.1, epochs=0)
-INDIFFERENT = {"data_dir": Path("elsewhere"), "numba": True, "checkpoint_every": 3}
+INDIFFERENT = {"data_dir": Path("elsewhere"), "checkpoint_every": 3}
 OTHER = {
     "dataset": "digits",
     "data_seed": 1,
