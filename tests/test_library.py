@@ -12,11 +12,11 @@ REPOSITORY = Path(__file__).parents[1]
 LOOK = """
 import json, os, signal, sys
 import numpy
-before = dict(os.environ), signal.getsignal(signal.SIGINT), set(sys.modules)
+before = dict(os.environ), signal.getsignal(signal.SIGINT)
 import {module}
 changed = [name for name in os.environ if os.environ[name] != before[0].get(name)]
-print(json.dumps([changed, signal.getsignal(signal.SIGINT) is before[1],
-                  sorted({{"sklearn", "scipy", "matplotlib", "pandas", "numba"}} & set(sys.modules))]))
+large = {{"sklearn", "scipy", "matplotlib", "pandas", "numba"}} & set(sys.modules)
+print(json.dumps([changed, signal.getsignal(signal.SIGINT) is before[1], sorted(large)]))
 """
 
 
