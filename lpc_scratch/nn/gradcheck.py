@@ -1,8 +1,9 @@
 """The gradient checker: is a hand-written gradient the gradient of its function?
 
-Central differences in float64, (f(x + εv) - f(x - εv)) / 2ε, agree with <gradient, v> to about
-1e-9 where the function is smooth. Two kinds of direction v are tried: random ones, which see
-every element at once, and single elements, which say where an error is. Pass it your own:
+Central differences in float64, (f(x + hv) - f(x - hv)) / 2h, agree with <gradient, v> to about
+1e-9 where the function is smooth and h suits it: `differences` finds the h. Two kinds of direction
+v are tried: random ones, which see every element at once, and single elements, which say where an
+error is. Pass it your own:
 
     assert_gradient(lambda x: loss(x)[0], x, loss(x)[1])
     assert_layer_gradients(MyLayer(), x)
@@ -15,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend import Array, backend_of
+from lpc_scratch.nn.differences import Differences
 from lpc_scratch.nn.layers import Layer
 
-EPSILON = 1e-6
-"""Half the distance of a central difference; times the largest |x| where that is above 1."""
+TOLERANCE = 1e-6
+"""Bound of the relative error, unless another is given."""
 
 
 class GradientError(AssertionError):
@@ -38,8 +40,10 @@ class Comparison:
     analytic, numeric : float
         <gradient, v> and the central difference along v.
     relative_error : float
-        |analytic - numeric| over the larger of both, or over the typical size of the
-        gradient's elements where both are small beside it.
+        |analytic - numeric| over the larger of both; or over a million times `uncertainty`, if
+        that is more and as far as `Differences.excuse` lets it count.
+    uncertainty : float
+        How far `numeric` may be off, by its own estimate.
     """
 
     name: str
@@ -47,14 +51,18 @@ class Comparison:
     analytic: float
     numeric: float
     relative_error: float
+    uncertainty: float = 0.0
 
     def __str__(self) -> str:
+        poor = self.uncertainty > TOLERANCE * abs(self.numeric)
         return (
             f"{self.name} along {self.direction}: analytic {self.analytic:.12g}, "
-            f"numeric {self.numeric:.12g}, relative error {self.relative_error:.3g}"
+            f"numeric {self.numeric:.12g}{f' ± {self.uncertainty:.1g}' if poor else ''}, "
+            f"relative error {self.relative_error:.3g}"
         )
 
 
+@np.errstate(all="ignore")  # a step may leave the domain of the function
 def compare_gradient(
     function: Callable[[Array], Any],
     x: Array,
@@ -92,39 +100,37 @@ def compare_gradient(
     Raises
     ------
     ValueError
-        If x is not float64, or the gradient has another shape than x.
+        If x is not float64 or empty, or the gradient has another shape than x.
     """
     if x.dtype != np.float64:
         raise ValueError(f"{name}: the gradient check needs float64, not {x.dtype}")
     if gradient.shape != x.shape:
         raise ValueError(f"{name} has shape {gradient.shape} and x has shape {x.shape}")
-    backend = backend_of(x)
-    gradient = backend.to_host(gradient).copy()  # the function may overwrite a layer's buffer
-    original = x.copy()
+    if x.size == 0:
+        raise ValueError(f"{name}: x of shape {x.shape} has no elements to compare")
+    differences = Differences(function, x, gradient, upstream)
     rng = np.random.default_rng(seed)
 
-    def value(step: float, v: Array) -> float:
-        try:
-            x[...] = original + backend.to_device(step * v)
-            return float(backend.xp.sum(upstream * function(x)))
-        finally:
-            x[...] = original
+    def compare(v: Array, words: str) -> Comparison:
+        found = differences.along(v)
+        difference = abs(found.analytic - found.numeric)
+        scale = max(
+            abs(found.analytic),
+            abs(found.numeric),
+            min(found.uncertainty, differences.excuse(found)) / TOLERANCE,
+        )
+        error = difference / scale if scale else difference
+        return Comparison(
+            name,
+            words.format(_summary(found.v)),
+            found.analytic,
+            found.numeric,
+            error if np.isfinite(error) else np.inf,
+            found.uncertainty,
+        )
 
-    def compare(v: Array, direction: str) -> Comparison:
-        epsilon = EPSILON * max(1.0, float(np.abs(backend.to_host(original)).max()))
-        numeric = (value(epsilon, v) - value(-epsilon, v)) / (2 * epsilon)
-        analytic = float(np.sum(gradient * v))
-        typical = float(np.sqrt(np.mean(gradient**2)))
-        scale = max(abs(analytic), abs(numeric), typical)
-        error = abs(analytic - numeric) / scale if scale else 0.0
-        if not (np.isfinite(analytic) and np.isfinite(numeric)):
-            error = np.inf
-        return Comparison(name, direction, analytic, numeric, error)
-
-    comparisons = []
-    for _ in range(directions):
-        v = rng.normal(size=x.shape)
-        comparisons.append(compare(v, f"the random direction {_summary(v)}"))
+    random = "the random direction {}"
+    comparisons = [compare(rng.normal(size=x.shape), random) for _ in range(directions)]
     for flat in rng.permutation(x.size)[:elements]:
         index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
         v = np.zeros(x.shape)
@@ -138,7 +144,7 @@ def assert_gradient(
     x: Array,
     gradient: Array,
     upstream: Array | float = 1.0,
-    tolerance: float = 1e-6,
+    tolerance: float = TOLERANCE,
     name: str = "gradient",
     seed: int = 0,
 ) -> None:
@@ -161,7 +167,7 @@ def assert_gradient(
 
 
 def assert_layer_gradients(
-    layer: Layer, x: Array, training: bool = False, tolerance: float = 1e-6, seed: int = 0
+    layer: Layer, x: Array, training: bool = False, tolerance: float = TOLERANCE, seed: int = 0
 ) -> None:
     """Raise unless `layer.backward` is right in x and in every parameter of the layer.
 
