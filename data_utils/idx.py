@@ -15,12 +15,34 @@ import numpy as np
 from data_utils.errors import DatasetError
 
 UINT8 = 0x08  # the only element type that these data sets use
+GZIP = b"\x1f\x8b"  # how a gzip file begins; an IDX file begins with two zero bytes
 LARGEST = 2**28  # bytes; the largest of these files has 47 MB, a bomb of a few kB has many GB
 REMEDY = "delete it and run again, or supply an intact copy"
 
 
+def read_file(path: Path) -> bytes:
+    """Read a file as it is.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"'{path}' cannot be read ({error.strerror}): make it readable, or supply another copy"
+        ) from error
+
+
+def is_packed(content: bytes) -> bool:
+    """Tell a gzip file by its first bytes: copies keep ``.gz`` in names of unpacked files."""
+    return content.startswith(GZIP)
+
+
 def read_content(path: Path) -> bytes:
-    """Read a file, decompressing it if its name ends in ``.gz``.
+    """Read a file, decompressing it if it is a gzip file, whatever its name says.
 
     Parameters
     ----------
@@ -35,13 +57,10 @@ def read_content(path: Path) -> bytes:
     Raises
     ------
     DatasetError
-        If the file cannot be read or is not a complete gzip file.
+        If the file cannot be read, or is an incomplete or damaged gzip file.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"'{path}' cannot be read ({error.strerror}): {REMEDY}") from error
-    if path.suffix != ".gz":
+    content = read_file(path)
+    if not is_packed(content):
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:

@@ -7,7 +7,7 @@ import numpy as np
 
 from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError
-from data_utils.idx import REMEDY, parse_idx, read_content
+from data_utils.idx import REMEDY, is_packed, parse_idx, read_content, read_file
 from data_utils.lookup import find_files
 from data_utils.sources import SOURCES, SourceFile
 
@@ -74,12 +74,12 @@ def _check_counts(images: np.ndarray, labels: np.ndarray, of_images: Path, of_la
 def _check_hash(path: Path, content: bytes, file: SourceFile, name: str) -> None:
     if file.content is not None:
         found, expected = hashlib.sha256(content).hexdigest(), file.content
-    elif path.suffix == ".gz":
-        found, expected = hashlib.sha256(path.read_bytes()).hexdigest(), file.packed
+    elif is_packed(packed := read_file(path)):
+        found, expected = hashlib.sha256(packed).hexdigest(), file.packed
     else:
         raise DatasetError(
-            f"'{path}' cannot be verified, because {name} is known only by the hashes of its "
-            f"compressed files: supply {file.name}.gz"
+            f"'{path}' is not compressed, and {name} is known only by the hashes of its "
+            f"compressed files: supply {file.name}.gz as it is published"
         )
     if found == expected:
         return

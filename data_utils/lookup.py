@@ -8,7 +8,7 @@ import pooch
 
 from data_utils.download import download
 from data_utils.errors import DatasetError
-from data_utils.sources import SOURCES
+from data_utils.sources import SOURCES, SourceFile
 
 ENVIRONMENT_VARIABLE = "LPC_DATA_DIR"
 WELL_KNOWN = (Path("/usr/share/datasets"),)  # Debian's dataset-* packages
@@ -97,15 +97,19 @@ def find_files(
                 return files
             if files:
                 searched[f"{folder} (which lacks {', '.join(missing)})"] = None
+    names = ", ".join(f"{file.name} or {file.dotted}" for file in SOURCES[name].files)
+    absent = (
+        f"{name} is not in {', '.join(searched)} (looked for: {names}, each with or without .gz, "
+        "itself or in a folder of such a name)"
+    )
     if not may_download:
-        raise DatasetError(f"{name} is not in {', '.join(searched)}")
+        raise DatasetError(absent)
     try:
         return download(name, cache / name, progress)
     except DatasetError as error:
-        needed = ", ".join(f"{file.name}.gz" for file in SOURCES[name].files)
         raise DatasetError(
-            f"{name} is not in {', '.join(searched)}, and {error}: put {needed} into one folder "
-            f"and name that folder by --data-dir or ${ENVIRONMENT_VARIABLE}"
+            f"{absent}, and {error}: put the four files into one folder and name that folder by "
+            f"--data-dir or ${ENVIRONMENT_VARIABLE}"
         ) from error
 
 
@@ -125,14 +129,21 @@ def _folders(place: Path, name: str) -> tuple[Path, ...]:
 
 
 def _files_in(folder: Path, name: str) -> tuple[tuple[Path, ...], list[str]]:
-    """Return those of the four files that `folder` holds, compressed or not, and the others."""
+    """Return those of the four files that `folder` holds, and the names of the others."""
     found, missing = [], []
     for file in SOURCES[name].files:
-        candidates = (folder / f"{file.name}.gz", folder / file.name)
         # os.path.isfile answers False where Path.is_file raises: a folder that may not be read.
-        path = next((path for path in candidates if os.path.isfile(path)), None)
+        path = next(filter(os.path.isfile, _candidates(folder, file)), None)
         if path is None:
-            missing.append(f"{file.name}.gz")
+            missing.append(file.name)
         else:
             found.append(path)
     return tuple(found), missing
+
+
+def _candidates(folder: Path, file: SourceFile) -> Iterator[Path]:
+    """Yield where copies of a data set keep a file: itself, or in a folder of such a name."""
+    names = (f"{file.name}.gz", f"{file.dotted}.gz", file.name, file.dotted)
+    for outer in (".", *names):
+        for inner in names:
+            yield folder / outer / inner

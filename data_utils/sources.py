@@ -15,7 +15,7 @@ class SourceFile:
     Attributes
     ----------
     name : str
-        File name without ``.gz``.
+        The mirrors' file name without ``.gz``.
     packed : str
         Hash of the ``.gz`` file as the mirrors serve it.
     content : str or None
@@ -26,6 +26,11 @@ class SourceFile:
     name: str
     packed: str
     content: str | None = None
+
+    @property
+    def dotted(self) -> str:
+        """The name that popular copies have: ``train-images.idx3-ubyte``."""
+        return self.name.replace("-idx", ".idx")
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import struct
 from collections.abc import Callable
@@ -40,10 +41,26 @@ def test_content_that_is_no_idx_file_of_labels_is_refused(content: bytes, messag
         parse_idx(content, 1, PATH)
 
 
-def test_a_gz_file_is_decompressed_and_any_other_read_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"content"))
-    (tmp_path / "a").write_bytes(b"content")
-    assert read_content(tmp_path / "a.gz") == read_content(tmp_path / "a") == b"content"
+@pytest.mark.parametrize("name", ["a.gz", "a"])
+def test_what_is_compressed_is_told_by_the_content_not_by_the_name(
+    tmp_path: Path, name: str
+) -> None:
+    for written in (gzip.compress(b"content"), b"content"):
+        (tmp_path / name).write_bytes(written)
+        assert read_content(tmp_path / name) == b"content"
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(
+        DatasetError, match=r"cannot be read \(Permission denied\): make it readable"
+    ):
+        read_content(tmp_path / "a.gz")
 
 
 def test_a_file_that_unpacks_to_more_than_any_data_set_is_not_unpacked(
@@ -59,7 +76,9 @@ def test_a_file_that_unpacks_to_more_than_any_data_set_is_not_unpacked(
     ("damage", "message"),
     [
         pytest.param(lambda packed: packed[:-10], "is a truncated gzip file", id="truncated"),
-        pytest.param(lambda packed: b"PK" + packed[2:], "not a valid gzip", id="another format"),
+        pytest.param(
+            lambda packed: packed[:2] + b"PK" + packed[4:], "not a valid gzip", id="another method"
+        ),
     ],
 )
 def test_a_damaged_gzip_file_is_an_error_that_names_it(

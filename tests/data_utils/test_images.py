@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 import shutil
 import struct
 from pathlib import Path
@@ -69,6 +70,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def rename(folder: Path, *forms: str) -> None:
+    """Give the four files, in turn, other paths, made of {name} and the same with a {dot}."""
+    for name, form in zip(NAMES, itertools.cycle(forms), strict=False):
+        file = next(folder.glob(f"{name}*")).rename(folder / "moved")
+        target = folder / form.format(name=name, dot=name.replace("-idx", ".idx"))
+        target.parent.mkdir(exist_ok=True)
+        file.rename(target)
+
+
 @pytest.mark.parametrize(
     ("layout", "packed"), [("mnist", True), (".", True), ("MNIST/raw", True), ("mnist", False)]
 )
@@ -80,6 +90,28 @@ def test_files_are_found_in_every_layout(tmp_path: Path, layout: str, packed: bo
     assert data.x_train.dtype == np.uint8
     assert data.y_train.dtype == np.int64
     assert (data.image_shape, data.num_classes, data.num_features) == ((2, 2), 10, 4)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["{dot}", "{dot}.gz", "{name}/{name}", "{name}/{dot}", "{dot}/{dot}", "{name}.gz/{name}"],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_files_are_found_by_every_common_name_whatever_it_says_of_compression(
+    tmp_path: Path, form: str, packed: bool
+) -> None:
+    rename(write_set(tmp_path, packed=packed), form)
+    assert load_dataset("mnist", tmp_path).num_classes == 10
+
+
+def test_one_folder_may_mix_names_and_hold_empty_folders_of_the_same(tmp_path: Path) -> None:
+    rename(write_set(tmp_path), "{dot}", "{name}.gz", "{dot}/{name}", "{name}")
+    (tmp_path / NAMES[0]).mkdir()
+    (tmp_path / f"{NAMES[3]}.gz").mkdir()
+    assert load_dataset("mnist", tmp_path).num_classes == 10
+    (tmp_path / NAMES[3]).unlink()
+    with pytest.raises(DatasetError, match=rf"{tmp_path} \(which lacks {NAMES[3]}\)"):
+        load_dataset("mnist", tmp_path)
 
 
 def test_places_are_searched_in_order(
@@ -131,8 +163,13 @@ def test_a_set_known_only_by_its_gz_files_is_verified_by_them(
     assert load_dataset("mnist", write_set(tmp_path / "good")).num_classes == 10
     with pytest.raises(DatasetError, match="not the known content"):
         load_dataset("mnist", write_set(tmp_path / "other", level=1))
-    with pytest.raises(DatasetError, match=f"supply {NAMES[0]}.gz"):
-        load_dataset("mnist", write_set(tmp_path / "unpacked", packed=False))
+    unpacked = write_set(tmp_path / "unpacked", packed=False)
+    for form in ("{name}", "{name}.gz"):
+        rename(unpacked, form)
+        with pytest.raises(DatasetError, match=f"is not compressed.*supply {NAMES[0]}.gz as it"):
+            load_dataset("mnist", unpacked)
+    rename(tmp_path / "good", "{dot}")
+    assert load_dataset("mnist", tmp_path / "good").num_classes == 10
 
 
 def test_a_named_folder_that_does_not_exist_is_an_error_at_once(
@@ -153,7 +190,16 @@ def test_without_data_or_network_one_sentence_says_what_was_tried(
         load_dataset("mnist", tmp_path)
     message = str(caught.value)
     tried = [str(tmp_path), str(cache), "well-known", "one.example", "two.example"]
-    for part in [*tried, *NAMES, "--data-dir", "LPC_DATA_DIR"]:
+    dotted = [name.replace("-idx", ".idx") for name in NAMES]
+    for part in [
+        *tried,
+        *NAMES,
+        *dotted,
+        ".gz",
+        "folder of such a name",
+        "--data-dir",
+        "LPC_DATA_DIR",
+    ]:
         assert part in message
     assert "\n" not in message
 
