@@ -17,7 +17,7 @@ import numpy as np
 
 from lpc_scratch.backend import Array, backend_of
 from lpc_scratch.nn.differences import Differences
-from lpc_scratch.nn.layers import Layer
+from lpc_scratch.nn.layers import Layer, walk
 
 TOLERANCE = 1e-6
 """Bound of the relative error, unless another is given."""
@@ -171,7 +171,7 @@ def assert_layer_gradients(
 ) -> None:
     """Raise unless `layer.backward` is right in x and in every parameter of the layer.
 
-    Uses a random upstream gradient. A layer that draws random numbers must draw the same ones
+    Those of layers that it holds are among them. Uses a random upstream gradient. A layer that draws random numbers must draw the same ones
     at every call of `forward`, or be checked with `training=False`.
 
     Parameters
@@ -201,15 +201,19 @@ def assert_layer_gradients(
     y = forward()
     upstream = backend.to_device(np.random.default_rng([seed, 1]).normal(size=y.shape))
     dx = layer.backward(upstream.copy()).copy()
-    gradients = {name: getattr(layer, f"d{name}").copy() for name in layer.parameter_names}
+    parameters = {
+        ".".join(filter(None, (prefix, f"d{name}"))): (
+            getattr(part, name),
+            getattr(part, f"d{name}").copy(),
+        )
+        for prefix, part in [("", layer), *walk(layer)]
+        for name in part.parameter_names
+    }
     assert_gradient(
         lambda x: layer.forward(x.copy(), training), x, dx, upstream, tolerance, "dx", seed
     )
-    for name, gradient in gradients.items():
-        parameter = getattr(layer, name)
-        assert_gradient(
-            lambda _: forward(), parameter, gradient, upstream, tolerance, f"d{name}", seed
-        )
+    for name, (parameter, gradient) in parameters.items():
+        assert_gradient(lambda _: forward(), parameter, gradient, upstream, tolerance, name, seed)
 
 
 def _summary(v: Array) -> str:

@@ -10,7 +10,7 @@ from lpc_scratch.array_export import write_npz
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.nn.backbones import BACKBONES, mlp
-from lpc_scratch.nn.gradcheck import assert_gradient
+from lpc_scratch.nn.gradcheck import assert_gradient, assert_layer_gradients
 from lpc_scratch.nn.layers import (
     ACTIVATIONS,
     Dropout,
@@ -88,25 +88,6 @@ def randomized(layer, rng):
     return layer
 
 
-def check_gradients(layer, x, rng, training=False, before=lambda: None):
-    """Compare all gradients of a layer, and those of what it holds, with central differences."""
-
-    def forward(x):
-        before()
-        return layer.forward(x.copy(), training)
-
-    dy = rng.normal(size=forward(x).shape)
-    dx = layer.backward(dy.copy()).copy()
-    parameters = {
-        f"{prefix}.{name}": (getattr(child, name), getattr(child, f"d{name}").copy())
-        for prefix, child in walk(layer)
-        for name in child.parameter_names
-    }
-    assert_gradient(forward, x, dx, dy)
-    for name, (parameter, gradient) in parameters.items():
-        assert_gradient(lambda _: forward(x), parameter, gradient, dy, name=name)
-
-
 BRANCHES = {
     "activation alone": lambda act: [act],
     "activation first": lambda act: [act, Linear(5, 5, dtype=float)],
@@ -125,7 +106,7 @@ BRANCHES = {
 def test_gradients_of_residual_branches_match_central_differences(rng, branch, name):
     block = Residual(Sequential(BRANCHES[branch](ACTIVATIONS[name]())))
     for layer in (block, Sequential([Linear(5, 5, dtype=float), ACTIVATIONS[name](), block])):
-        check_gradients(randomized(layer, rng), rng.normal(size=(6, 5)), rng)
+        assert_layer_gradients(randomized(layer, rng), rng.normal(size=(6, 5)))
 
 
 def test_activations_work_in_place_only_between_layers_that_hand_over():
