@@ -171,8 +171,9 @@ def assert_layer_gradients(
 ) -> None:
     """Raise unless `layer.backward` is right in x and in every parameter of the layer.
 
-    Those of layers that it holds are among them. Uses a random upstream gradient. A layer that draws random numbers must draw the same ones
-    at every call of `forward`, or be checked with `training=False`.
+    Those of layers that it holds are among them. Uses a random upstream gradient. A layer that
+    draws random numbers must draw the same ones at every call of `forward`, or be checked with
+    `training=False`.
 
     Parameters
     ----------
