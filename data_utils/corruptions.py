@@ -136,7 +136,7 @@ def _turn(x: FloatArray, angle: float) -> FloatArray:
     # where in the original every pixel of the result lies
     row = middle[0] + np.cos(angle) * down + np.sin(angle) * right
     column = middle[1] - np.sin(angle) * down + np.cos(angle) * right
-    pixels = x.reshape(*x.shape[:2], -1)
+    pixels = x.reshape(*x.shape[:2], height * width)  # of no image at all too
     turned = np.zeros_like(x)
     for i in (np.floor(row), np.floor(row) + 1):
         for j in (np.floor(column), np.floor(column) + 1):
