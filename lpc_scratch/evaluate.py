@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -19,7 +20,7 @@ from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
 from lpc_scratch.evaluation.figures import save_evaluation_plots
-from lpc_scratch.evaluation.measurement import COLUMNS, Measurement, tidy_rows
+from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_rows
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.report import TITLES, write_report
@@ -47,7 +48,7 @@ class EvaluateCommand:
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN ...]")]
     """Folders of runs; all networks of a run are measured."""
     suite: tuple[Suite, ...] = ("all",)
-    """What to measure."""
+    """What to measure; all leaves out the suites that can measure nothing of a run."""
     samples: int = 1000
     """Test samples that are looked at, at most; the same for all runs of a data set."""
     epsilon: tuple[float, ...] = LINF
@@ -106,32 +107,70 @@ def _evaluate(arguments: Sequence[str]) -> None:
         raise ConfigError(f"output {folder} is a file, and the results need a folder")
     sample, places = (command.samples, command.seed), (command.data_dir, command.dataset)
     subjects = load_subjects(command.runs, *sample, command.device, *places)
-    if {"robustness", "noise"} & set(command.suites):
-        for subject in subjects:  # before any work
-            PixelModel.from_run(subject.run)
+    possible, left_out = _plan(command, subjects)
     rows: list[dict] = []
-    started = time.perf_counter()
-    for suite in command.suites:
-        for subject in subjects:
-            before = time.perf_counter()
-            rows += tidy_rows(subject, _run_suite(suite, subject, command))
-            write_csv(folder / "evaluation.csv", [{n: row[n] for n in COLUMNS} for row in rows])
-            if not command.quiet:
-                print(f"{subject.label}: {suite}, {time.perf_counter() - before:.1f} s", flush=True)
-    report = write_report(rows)
-    write_text(folder / "evaluation.md", report)
     settings = dump_config(command, without=("output", "quiet"))
-    write_text(folder / "config.yaml", settings)
     about = describe_environment(get_backend(command.device))
-    about["wall_seconds"] = round(time.perf_counter() - started, 1)
-    write_text(folder / "environment.json", json.dumps(about, indent=2) + "\n")
+    started = time.perf_counter()
+    for suite, subject in possible:
+        before = time.perf_counter()
+        for finding in _run_suite(suite, subject, command):
+            if isinstance(finding, LeftOut):
+                left_out.append((subject.label, finding))
+            else:
+                rows += tidy_rows(subject, [finding])
+        # All files after each suite, whatever the next one meets.
+        write_csv(folder / "evaluation.csv", rows, COLUMNS)
+        report = write_report(rows, left_out)
+        write_text(folder / "evaluation.md", report)
+        write_text(folder / "config.yaml", settings)
+        about["wall_seconds"] = round(time.perf_counter() - started, 1)
+        write_text(folder / "environment.json", json.dumps(about, indent=2) + "\n")
+        if not command.quiet:
+            print(f"{subject.label}: {suite}, {time.perf_counter() - before:.1f} s", flush=True)
     with writing(folder, " to draw its figures"):
         save_evaluation_plots(rows, folder / "plots")
     if not command.quiet:
         print(f"\n{report}\nThe evaluation is in {folder}")
 
 
-def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterator[Measurement]:
+def _plan(
+    command: EvaluateCommand, subjects: Sequence[Subject]
+) -> tuple[list[tuple[str, Subject]], list[tuple[str, LeftOut]]]:
+    """Return which suites can measure which runs, and which others are left out of which runs.
+
+    Raises
+    ------
+    ConfigError
+        If a suite that the user has named can measure nothing of a run.
+    """
+    possible, left_out = [], []
+    for suite, subject in product(command.suites, subjects):
+        reason = _obstacle(suite, subject)
+        if not reason:
+            possible.append((suite, subject))
+        elif suite in command.suite:
+            raise ConfigError(
+                f"{suite} cannot measure {subject.run.folder}, leave it out of --suite: {reason}"
+            )
+        else:
+            left_out.append((subject.label, LeftOut(suite, "", reason)))
+    return possible, left_out
+
+
+def _obstacle(suite: str, subject: Subject) -> str:
+    """Return why a suite can measure nothing of a run; nothing if it can."""
+    if suite in ("robustness", "noise"):
+        try:
+            PixelModel.from_run(subject.run)
+        except ConfigError as error:
+            return f"the run was not trained on images: {error}"
+    if suite == "calibration" and len(subject.y) < 2:
+        return "it takes two test samples or more, one of them to fit the temperature"
+    return ""
+
+
+def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterator[Finding]:
     seed, steps = command.seed, command.steps
     match suite:
         case "robustness":

@@ -11,6 +11,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluate import main
 from lpc_scratch.evaluation.measurement import COLUMNS
 from lpc_scratch.evaluation.report import TITLES
+from lpc_scratch.experiments.tables import mean_and_deviation
 from lpc_scratch.run_folder import RunFolder
 from lpc_scratch.training import train
 
@@ -54,8 +55,18 @@ def test_all_suites_of_two_runs_are_written_side_by_side(runs, tmp_path):
     }
     report = (output / "evaluation.md").read_text()
     assert all(f"## {title}" in report for title in TITLES.values())
-    lines = [line for line in report.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {6}
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in report.splitlines()]
+    shown = {tuple(line[:3]): line[3:] for line in lines if len(line) == 5}
+    kept = [row for row in rows if "reliability" not in row["test"]]
+    for row in kept:
+        level = f"{float(row['level']):g}" if row["level"] else "–"
+        of_run = [
+            float(other["value"])
+            for other in kept
+            if all(other[name] == row[name] for name in ("run", "test", "level", "measure"))
+        ]
+        cell = shown[row["test"], level, row["measure"]][["binary", "none"].index(row["run"])]
+        assert cell == mean_and_deviation(of_run)
     assert sorted(file.stem for file in (output / "plots").iterdir()) == sorted(TITLES)
     assert yaml.safe_load((output / "config.yaml").read_text())["attack_steps"] == 2
     assert json.loads((output / "environment.json").read_text())["wall_seconds"] > 0
@@ -81,6 +92,22 @@ def test_results_of_one_run_are_written_into_its_folder(runs, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_files_are_whole_after_each_suite_whatever_the_next_one_meets(runs, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lpc_scratch.evaluate.evaluate_training", interrupt)
+    arguments = ["--suite", "training", "calibration", "--output", str(tmp_path), "--quiet"]
+    assert main([str(runs / "one"), *arguments]) == 130
+    assert {row["suite"] for row in rows_of(tmp_path)} == {"calibration"}
+    report = (tmp_path / "evaluation.md").read_text()
+    assert report.startswith("# Evaluation\n\n## Calibration\n\n| test ")
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text())["suite"] == [
+        *("training", "calibration")
+    ]
+    assert json.loads((tmp_path / "environment.json").read_text())["wall_seconds"] >= 0
+
+
 @pytest.mark.usefixtures("fresh_backends")
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -88,7 +115,8 @@ def test_results_of_one_run_are_written_into_its_folder(runs, capsys):
         (["nowhere"], "nowhere does not exist: name the folder of a run"),
         (["empty"], "empty holds no run"),
         (["file"], "file is a file: name the folder of a run"),
-        (["vectors"], "attacks need images"),
+        (["vectors", "--suite", "noise"], "noise cannot measure vectors, leave it out of --suite"),
+        (["one", "vectors", "--suite", "robustness"], "attacks need images of shape (H, W)"),
         (["one", "one"], "a run is named twice"),
         (["one", "--epsilon", "-0.1"], "epsilon must be finite and at least 0, not -0.1"),
         (["one", "--epsilon-l2", "nan"], "epsilon_l2 must be finite and at least 0, not nan"),

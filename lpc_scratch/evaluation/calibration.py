@@ -22,7 +22,8 @@ BINS = 15
 def evaluate_calibration(subject: Subject) -> Iterator[Measurement]:
     """Measure calibration on one half of the sample, with the temperature fitted on the other.
 
-    Reliability is measured in BINS bins of the top probability; the level is the bin's centre.
+    The sample is of two inputs or more. Reliability is measured in BINS bins of the top
+    probability; the level is the bin's centre.
     """
     logits = subject.logits(subject.x)
     held_out = np.arange(len(subject.y)) % 2 == 0  # the sample is in random order already

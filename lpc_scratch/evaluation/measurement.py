@@ -1,10 +1,11 @@
-"""One measured quantity, for all networks of a run."""
+"""One measured quantity, for all networks of a run, or what could not be measured and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from lpc_scratch.backend import Array
+from lpc_scratch.errors import DivergenceError
 from lpc_scratch.evaluation.subject import Subject
 
 COLUMNS = (
@@ -36,6 +37,35 @@ class Measurement:
     values: Array
     level: float | None = None
     settings: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a suite could not measure of a run, for the section of the report that says so.
+
+    Attributes
+    ----------
+    suite, test : str
+        As in `Measurement`; the test is empty where it is the whole suite.
+    reason : str
+        Why not, a clause without its full stop.
+    """
+
+    suite: str
+    test: str
+    reason: str
+
+
+Finding = Measurement | LeftOut
+"""What a suite yields."""
+
+
+def unless_diverged(suite: str, test: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings; where a network that is trained for them diverges, leave out the others."""
+    try:
+        yield from findings
+    except DivergenceError as error:
+        yield LeftOut(suite, test, str(error))
 
 
 def tidy_rows(subject: Subject, measurements: Iterable[Measurement]) -> list[dict[str, Any]]:

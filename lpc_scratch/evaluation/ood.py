@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_utils import Dataset, DatasetError, load_dataset
+from data_utils import DatasetError, load_dataset
 from data_utils.sources import SOURCES
 from lpc_scratch.backend import Array
-from lpc_scratch.evaluation.measurement import Measurement
+from lpc_scratch.evaluation.measurement import Finding, LeftOut, Measurement, unless_diverged
 from lpc_scratch.evaluation.retraining import train_without_half
+from lpc_scratch.evaluation.splits import held_out_classes
 from lpc_scratch.evaluation.subject import Subject
 from lpc_scratch.metrics import class_means
 from lpc_scratch.metrics.calibration import max_log_probability
@@ -23,6 +24,8 @@ from lpc_scratch.metrics.detection import (
     energy,
     fpr_at_tpr,
 )
+
+_SOURCES_SHAPE = (28, 28)  # of the images of all SOURCES
 
 Scores = dict[str, Array]
 """How much each sample seems to be of the known kind, (N,), by the name of the score."""
@@ -43,7 +46,8 @@ class Detector:
     def __init__(self, latent: Array, labels: Array, coded: bool) -> None:
         self.coded = coded
         self.means = class_means(latent, labels)
-        self.size = float(np.abs(self.means).mean())
+        # Codes of a latent that is all 0 are at 0 too, but for a length that is nothing.
+        self.size = float(np.abs(self.means).mean()) or np.finfo(np.float64).tiny
         self.mahalanobis = Mahalanobis.fit(latent, labels)
 
     def scores(self, latent: Array, logits: Array) -> Scores:
@@ -61,12 +65,15 @@ class Detector:
 
 def evaluate_ood(
     subject: Subject, steps: int, seed: int, data_dir: Path | None
-) -> Iterator[Measurement]:
+) -> Iterator[Finding]:
     """Measure how well each score tells known from foreign inputs, and right from wrong answers.
 
     Foreign inputs are the other image sets of the same shape that are on this machine, the
-    sample's own images with their pixels shuffled (each in its own way), and the classes that a
-    network was not trained on, for which networks are trained anew.
+    sample's own inputs shuffled, and the classes that a network was not trained on, for which
+    networks are trained anew. Images have their pixels shuffled, each in its own way. Of vectors,
+    whose features have scales of their own, every feature is shuffled among the samples, which
+    keeps its values and takes away what features have to do with one another. A kind that the data
+    do not allow, that is not on this machine, or whose networks diverge is left out.
 
     Parameters
     ----------
@@ -79,37 +86,63 @@ def evaluate_ood(
     data_dir : Path or None
         Where other image sets are looked for first.
     """
-    data, known = subject.dataset, subject.x
     detectors = _detectors(subject)
-    inside = _scores(subject, detectors, known)
+    inside = _scores(subject, detectors, subject.x)
     yield from _mistakes(subject, inside)
-    generator = np.random.default_rng(seed)
-    foreign = {"shuffled pixels": generator.permuted(known, axis=1)}
-    for name in SOURCES:
-        x = None if name == data.name else _other_images(name, data, data_dir)
-        if x is not None:
-            foreign[name] = x[generator.permutation(len(x))[: len(known)]]
-    for name, x in foreign.items():
-        settings = f"{len(known)} test samples against {len(x)} foreign"
+    for foreign in _foreign_inputs(subject, seed, data_dir):
+        if isinstance(foreign, LeftOut):
+            yield foreign
+            continue
+        name, x = foreign
+        settings = f"{len(subject.x)} test samples against {len(x)} foreign"
         yield from _detection(name, inside, _scores(subject, detectors, x), settings)
-    yield from _held_out(subject, steps, seed)
+    yield from unless_diverged("ood", "held-out classes", _held_out(subject, steps, seed))
 
 
-def _held_out(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]:
+def _foreign_inputs(
+    subject: Subject, seed: int, data_dir: Path | None
+) -> Iterator[tuple[str, Array] | LeftOut]:
+    """Yield the name and the inputs, as stored, of every foreign kind but the held-out classes."""
+    data, known = subject.dataset, subject.x
+    generator = np.random.default_rng(seed)
+    if len(data.image_shape) > 1:
+        yield "shuffled pixels", generator.permuted(known, axis=1)
+    elif min(known.shape) > 1:
+        yield "shuffled features", generator.permuted(known, axis=0)
+    else:
+        yield LeftOut("ood", "shuffled features", "it takes two samples and two features or more")
+    for name in SOURCES if data.image_shape == _SOURCES_SHAPE else ():
+        if name == data.name:
+            continue
+        try:
+            x = load_dataset(name, data_dir, progress=False, download=False).x_test
+        except DatasetError as error:
+            yield LeftOut("ood", name, str(error))
+        else:
+            yield name, x[generator.permutation(len(x))[: len(known)]]
+
+
+def _held_out(subject: Subject, steps: int, seed: int) -> Iterator[Finding]:
     """Train on half of the classes; the others are foreign."""
-    data = subject.dataset
-    if data.num_classes < 3:  # half of them are no two
+    data, test = subject.dataset, "held-out classes"
+    if data.num_classes < 3:
+        yield LeftOut("ood", test, "it takes three classes or more, two of them to train on")
         return
-    network, part, new = train_without_half(subject, steps, seed)
+    new = held_out_classes(data.num_classes, seed)
+    inside = np.isin(subject.y, new, invert=True)
+    names = ", ".join(data.class_names[label] for label in new)
+    if inside.all() or not inside.any():
+        count = "none" if inside.all() else "all"
+        yield LeftOut("ood", test, f"{count} of the test samples are of the classes {names}")
+        return
+    network, part = train_without_half(subject, steps, seed)
     trained = replace(
         subject, run=replace(subject.run, network=network), dataset=part, x=part.x_test
     )
     detectors = _detectors(trained)
-    inside = np.isin(subject.y, new, invert=True)
     known, foreign = (_scores(trained, detectors, subject.x[rows]) for rows in (inside, ~inside))
-    names = ", ".join(data.class_names[label] for label in new)
     settings = f"classes {names}, {steps} steps on the others"
-    yield from _detection("held-out classes", known, foreign, settings)
+    yield from _detection(test, known, foreign, settings)
 
 
 def _detectors(subject: Subject) -> list[Detector]:
@@ -149,12 +182,3 @@ def _detection(
                 for i, o in zip(inside, outside, strict=True)
             ]
             yield Measurement("ood", f"{test}, {score}", measure, np.array(values), None, settings)
-
-
-def _other_images(name: str, data: Dataset, data_dir: Path | None) -> Array | None:
-    """Return the test images of another image set, if it is on this machine and of the shape."""
-    try:
-        other = load_dataset(name, data_dir, progress=False, download=False)
-    except DatasetError:
-        return None
-    return other.x_test if other.image_shape == data.image_shape else None

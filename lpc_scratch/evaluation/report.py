@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lpc_scratch.evaluation.measurement import LeftOut
 from lpc_scratch.experiments.tables import mean_and_deviation
 from lpc_scratch.markdown import table
 
@@ -19,17 +20,19 @@ TITLES = {
 """Suites with their headings, in order."""
 
 
-def write_report(rows: Rows) -> str:
+def write_report(rows: Rows, left_out: Sequence[tuple[str, LeftOut]] = ()) -> str:
     """Return a section for each suite: a table of tests against runs, and what they depend on.
 
     Values are means over a run's networks ± standard deviation. Reliability diagrams are left to
-    the figures.
+    the figures. The last section says what was left out, of the runs that `left_out` pairs it with.
     """
     parts = ["# Evaluation"]
     for suite, title in TITLES.items():
         of_suite = [r for r in rows if r["suite"] == suite and "reliability" not in r["test"]]
         if of_suite:
             parts += [f"## {title}", suite_table(of_suite), _settings(of_suite)]
+    if left_out:
+        parts += ["## Left out", _reasons(left_out)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -56,3 +59,15 @@ def _settings(rows: Rows) -> str:
         if row["test"] not in names:
             names.append(row["test"])
     return "\n".join(f"- {', '.join(names)}: {text}." for text, names in tests.items() if text)
+
+
+def _reasons(left_out: Sequence[tuple[str, LeftOut]]) -> str:
+    """Return what was left out and why: each once, with the runs that it is missing of."""
+    runs: dict[LeftOut, list[str]] = {}
+    for run, missing in left_out:
+        runs.setdefault(missing, []).append(run)
+    return "\n".join(
+        f"- {', '.join(filter(None, (missing.suite, missing.test)))} ({', '.join(names)}): "
+        f"{missing.reason}."
+        for missing, names in runs.items()
+    )

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 from data_utils import Dataset
-from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluation.splits import held_out_classes, without_classes
 from lpc_scratch.evaluation.subject import Subject
@@ -14,8 +13,8 @@ from lpc_scratch.trainer import Trainer
 
 
 @lru_cache(maxsize=16)  # two suites look at the same networks
-def train_without_half(subject: Subject, steps: int, seed: int) -> tuple[Network, Dataset, Array]:
-    """Train on half of the classes.
+def train_without_half(subject: Subject, steps: int, seed: int) -> tuple[Network, Dataset]:
+    """Train without the held-out half of the classes.
 
     Returns
     -------
@@ -23,12 +22,14 @@ def train_without_half(subject: Subject, steps: int, seed: int) -> tuple[Network
         The networks, after so many steps.
     dataset : Dataset
         What they were trained on.
-    held_out : int array
-        The other classes.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss becomes infinite or NaN.
     """
-    held_out = held_out_classes(subject.dataset.num_classes, seed)
-    part = without_classes(subject.dataset, held_out)
-    return retrain(subject.run.config, part, steps), part, held_out
+    part = without_classes(subject.dataset, held_out_classes(subject.dataset.num_classes, seed))
+    return retrain(subject.run.config, part, steps), part
 
 
 def retrain(config: TrainConfig, dataset: Dataset, steps: int) -> Network:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from data_utils import Dataset
 from lpc_scratch.backend import Array
-from lpc_scratch.evaluation.measurement import Measurement
+from lpc_scratch.evaluation.measurement import Finding, LeftOut, Measurement, unless_diverged
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
 from lpc_scratch.evaluation.splits import (
+    held_out_classes,
     smaller,
     with_wrong_labels,
     without_classes,
@@ -24,10 +26,10 @@ DRAWS = 10
 """Times that the shots are drawn anew."""
 
 
-def evaluate_transfer(
-    subject: Subject, steps: int, samples: int, seed: int
-) -> Iterator[Measurement]:
+def evaluate_transfer(subject: Subject, steps: int, samples: int, seed: int) -> Iterator[Finding]:
     """Measure what the features are worth for new classes, and what training is with poor labels.
+
+    What the data are too few for is left out, and so is a test whose networks diverge.
 
     Parameters
     ----------
@@ -41,37 +43,67 @@ def evaluate_transfer(
     seed : int
         Decides the held-out classes, the shots, and the wrong labels.
     """
-    trained = f"{steps} steps, schedules stretched to them"
-    yield from _few_shots(subject, steps, seed)
     data = subject.dataset
-    config = subject.run.config
+    yield from unless_diverged("transfer", "few shots", _few_shots(subject, steps, seed))
     for size in _sizes(min(samples, len(data.x_train)), data.num_classes):
-        network = retrain(config, smaller(data, size, seed), steps)
-        right = _accuracy(network, subject.x, subject.y)
-        yield Measurement("transfer", "training size", "accuracy", right, size, trained)
+        measured = _training_size(subject, smaller(data, size, seed), steps)
+        yield from unless_diverged("transfer", f"training size {size}", measured)
     part = smaller(data, samples, seed)
     for share in NOISE:
-        noisy = with_wrong_labels(part, share, seed)
-        network = retrain(config, noisy, steps)
-        right = _accuracy(network, subject.x, subject.y)
-        fitted = _accuracy(network, noisy.x_train, noisy.y_train)
-        settings = f"{trained}, {len(part.x_train)} training samples"
-        yield Measurement("transfer", "wrong labels", "accuracy", right, share, settings)
-        yield Measurement("transfer", "wrong labels", "fitted labels", fitted, share, settings)
+        measured = _wrong_labels(subject, part, share, steps, seed)
+        yield from unless_diverged("transfer", f"wrong labels {share:g}", measured)
 
 
-def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Measurement]:
+def _training_size(subject: Subject, part: Dataset, steps: int) -> Iterator[Finding]:
+    """Train on a part of the training set."""
+    network = retrain(subject.run.config, part, steps)
+    right = _accuracy(network, subject.x, subject.y)
+    size, settings = len(part.x_train), _trained(steps)
+    yield Measurement("transfer", "training size", "accuracy", right, size, settings)
+
+
+def _wrong_labels(
+    subject: Subject, part: Dataset, share: float, steps: int, seed: int
+) -> Iterator[Finding]:
+    """Train on labels of which a share is wrong."""
+    noisy, test = with_wrong_labels(part, share, seed), "wrong labels"
+    if np.array_equal(noisy.y_train, part.y_train):
+        reason = f"rounded, this share of the training labels ({len(part.y_train)}) is none"
+        yield LeftOut("transfer", f"{test} {share:g}", reason)
+        return
+    network = retrain(subject.run.config, noisy, steps)
+    right = _accuracy(network, subject.x, subject.y)
+    fitted = _accuracy(network, noisy.x_train, noisy.y_train)
+    settings = f"{_trained(steps)}, {len(part.x_train)} training samples"
+    yield Measurement("transfer", test, "accuracy", right, share, settings)
+    yield Measurement("transfer", test, "fitted labels", fitted, share, settings)
+
+
+def _trained(steps: int) -> str:
+    return f"{steps} steps, schedules stretched to them"
+
+
+def _few_shots(subject: Subject, steps: int, seed: int) -> Iterator[Finding]:
     """Train on half of the classes, and tell the others apart by their features."""
     data = subject.dataset
-    if data.num_classes < 4:  # half of them are no two
+    if data.num_classes < 4:
+        reason = "it takes four classes or more, two to train on and two to tell apart"
+        yield LeftOut("transfer", "few shots", reason)
         return
-    network, _, new = train_without_half(subject, steps, seed)
+    new = held_out_classes(data.num_classes, seed)
     others = without_classes(data, np.setdiff1d(np.arange(data.num_classes), new))
-    train, test = (_features(network, x) for x in (others.x_train, others.x_test))
     names = ", ".join(data.class_names[label] for label in new)
+    if not len(others.y_test):
+        yield LeftOut("transfer", "few shots", f"the test set has none of the classes {names}")
+        return
+    network, _ = train_without_half(subject, steps, seed)
+    train, test = (_features(network, x) for x in (others.x_train, others.x_test))
     settings = f"classes {names} after {steps} steps on the others; mean of {DRAWS} draws"
+    fewest = np.bincount(others.y_train).min()
     for shots in SHOTS:
-        if shots > np.bincount(others.y_train).min():
+        if shots > fewest:
+            reason = f"the smallest of the classes {names} has only {fewest} to draw from"
+            yield LeftOut("transfer", f"few shots {shots}", reason)
             continue
         draws = [_draw(others.y_train, shots, seed, number) for number in range(DRAWS)]
         for layer in train:

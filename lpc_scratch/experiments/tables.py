@@ -107,8 +107,8 @@ def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
     return f"{mean:{sign}.{decimals}f} ± {deviation:.{decimals}f}"
 
 
-def write_csv(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of one form as CSV, atomically.
+def write_csv(path: Path, table: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write rows of one form as CSV, atomically; `columns` names their keys where there are none.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def write_csv(path: Path, table: Sequence[Mapping[str, Any]]) -> None:
         If the file cannot be written.
     """
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(columns or table[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
     write_text(path, text.getvalue())
