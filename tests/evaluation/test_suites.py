@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp, softmax
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.neighbors import NearestCentroid
 
 from data_utils import load_dataset
+from data_utils.corruptions import CORRUPTIONS, corrupt
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
@@ -14,9 +18,11 @@ from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
 from lpc_scratch.evaluation.robustness import evaluate_robustness
+from lpc_scratch.evaluation.splits import smaller, with_wrong_labels, without_classes
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
-from lpc_scratch.evaluation.transfer import evaluate_transfer
+from lpc_scratch.evaluation.transfer import DRAWS, evaluate_transfer
+from lpc_scratch.metrics.calibration import fit_temperature
 from lpc_scratch.run_folder import RunFolder
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import train
@@ -45,6 +51,25 @@ def values(measurements, test, measure):
     return np.stack(found)
 
 
+def right_share(logits, labels):
+    return np.mean(logits.argmax(-1) == labels, axis=-1)
+
+
+def assert_detects(found, test, scores):
+    """Compare a test's measures with scikit-learn's for pairs of known and foreign scores (E)."""
+    for member, (known, foreign) in enumerate(scores):
+        truth = np.repeat([1, 0], [len(known), len(foreign)])
+        both = np.concatenate([known, foreign])
+        false_rates, true_rates, _ = roc_curve(truth, both, drop_intermediate=False)
+        expected = {
+            "AUROC": roc_auc_score(truth, both),
+            "FPR at 95 % TPR": false_rates[true_rates >= 0.95][0],
+            "AUPR": average_precision_score(truth, both),
+        }
+        for measure, value in expected.items():
+            assert values(found, test, measure)[0, member] == pytest.approx(value), measure
+
+
 def test_subject_is_a_sample_of_the_test_set_with_all_members(subject):
     assert len(subject.x) == 120
     assert subject.logits(subject.x).shape == (2, 120, 10)
@@ -69,7 +94,8 @@ def test_run_of_a_gpu_is_trained_anew_where_it_is_loaded(folder, tmp_path):
     settings = tmp_path / "run" / "config.yaml"
     settings.write_text(settings.read_text().replace("device: cpu", "device: gpu"))
     moved = load_subjects([tmp_path / "run"], 50, 0, "cpu", None)[0]
-    assert values(evaluate_ood(moved, 20, 0, None), "held-out classes, energy", "AUROC").all()
+    network, _ = train_without_half(moved, 20, 0)
+    assert network.backend.name == "cpu"
 
 
 def test_suites_share_the_networks_trained_on_half_of_the_classes(subject, monkeypatch):
@@ -92,7 +118,7 @@ def test_data_that_are_no_longer_those_of_the_run_are_refused(tmp_path, rng):
 
 def test_stronger_attacks_leave_fewer_right_and_epsilon_zero_all(subject):
     found = list(evaluate_robustness(subject, (0.05, 0.3), (0.5,), steps=5, seed=0))
-    clean = np.mean(subject.logits(subject.x).argmax(-1) == subject.y, axis=1)
+    clean = right_share(subject.logits(subject.x), subject.y)
     for test in ("fgsm", "pgd-linf", "square-linf", "pgd-l2"):
         accuracy = values(found, test, "accuracy")
         assert np.array_equal(accuracy[0], clean)
@@ -102,24 +128,73 @@ def test_stronger_attacks_leave_fewer_right_and_epsilon_zero_all(subject):
     assert (values(found, "deepfool", "rho") > 0).all()
 
 
+def test_margins_are_those_of_the_logits(subject):
+    logits, rows = subject.logits(subject.x), np.arange(len(subject.y))
+    own = logits[:, rows, subject.y]
+    logits[:, rows, subject.y] = -np.inf
+    found = list(evaluate_robustness(subject, (), (), steps=1, seed=0))
+    expected = np.mean(own - logits.max(axis=-1), axis=-1)
+    assert values(found, "margin", "mean margin")[0] == pytest.approx(expected, rel=1e-5)
+
+
 def test_severity_zero_is_the_clean_image_and_five_is_worse(subject):
     found = list(evaluate_noise(subject, seed=0))
-    clean = np.mean(subject.logits(subject.x).argmax(-1) == subject.y, axis=1)
-    for name in ("blur", "rotation", "mean of all"):
-        assert np.array_equal(values(found, name, "accuracy")[0], clean)
+    images = subject.x.reshape(-1, 8, 8) / 16
+    shown = [images, corrupt(images, "rotation", 1, seed=0), corrupt(images, "rotation", 5, seed=0)]
+    expected = [right_share(subject.logits(16 * x.reshape(-1, 64)), subject.y) for x in shown]
+    assert values(found, "rotation", "accuracy")[[0, 1, 5]] == pytest.approx(np.array(expected))
     mean = values(found, "mean of all", "accuracy")
-    assert len(mean) == 6
+    of_each = [values(found, name, "accuracy") for name in CORRUPTIONS]
+    assert mean == pytest.approx(np.mean(of_each, axis=0))
     assert (mean[5] < mean[1]).all()
 
 
-def test_temperature_changes_confidence_but_no_answer(subject):
+def test_temperature_of_one_half_changes_confidence_but_no_answer_in_the_other(subject):
     found = list(evaluate_calibration(subject))
-    before, after = (values(found, test, "accuracy") for test in ("as trained", "scaled"))
-    assert np.array_equal(before, after)
+    logits, y = subject.logits(subject.x), subject.y
+    temperatures = [fit_temperature(s[::2], y[::2]) for s in logits]
+    assert values(found, "temperature", "T")[0] == pytest.approx(temperatures)
+    for test, scale in (("as trained", np.ones(2)), ("scaled", temperatures)):
+        p = softmax(logits[:, 1::2] / np.reshape(scale, (2, 1, 1)), axis=-1)
+        right = right_share(logits[:, 1::2], y[1::2])
+        assert values(found, test, "accuracy")[0] == pytest.approx(right)
+        assert values(found, test, "confidence")[0] == pytest.approx(p.max(-1).mean(-1))
+        likelihood = np.log(p[:, np.arange(60), y[1::2]])
+        assert values(found, test, "NLL")[0] == pytest.approx(-likelihood.mean(-1))
+        counts = [np.histogram(confidence, 15, (0, 1))[0] for confidence in p.max(-1)]
+        assert np.array_equal(values(found, f"{test}, reliability", "count").T, counts)
     assert (values(found, "scaled", "NLL") < values(found, "as trained", "NLL")).all()
-    counts = values(found, "as trained, reliability", "count")
-    assert counts.shape == (15, 2)
-    assert (counts.sum(axis=0) == 60).all()
+
+
+def test_scores_tell_apart_what_scikit_learn_says_they_do(subject):
+    found = list(evaluate_ood(subject, steps=200, seed=0, data_dir=None))
+    logits = subject.logits(subject.x)
+    shuffled = np.random.default_rng(0).permuted(subject.x, axis=1)
+    energies = logsumexp(logits, axis=-1), logsumexp(subject.logits(shuffled), axis=-1)
+    assert_detects(found, "shuffled pixels, energy", zip(*energies, strict=True))
+
+    sure, right = softmax(logits, axis=-1).max(-1), logits.argmax(-1) == subject.y
+    assert not right.all(axis=-1).any()
+    mistakes = [(s[r], s[~r]) for s, r in zip(sure, right, strict=True)]
+    assert_detects(found, "own mistakes, max probability", mistakes)
+
+    network, part = train_without_half(subject, 200, 0)
+    known = np.isin([subject.dataset.class_names[label] for label in subject.y], part.class_names)
+    of_network = logsumexp(replace(subject.run, network=network).logits(subject.x), axis=-1)
+    assert_detects(found, "held-out classes, energy", [(e[known], e[~known]) for e in of_network])
+
+
+def test_features_of_vectors_are_shuffled_among_the_samples(tmp_path):
+    config = replace(CONFIG, dataset="gaussians", epochs=3)
+    train(config, recorder=RunFolder(tmp_path / "run"))
+    (subject,) = load_subjects([tmp_path / "run"], 80, 0, "cpu", None)
+    found = list(evaluate_ood(subject, steps=1, seed=0, data_dir=None))
+    assert {m.test.partition(",")[0] for m in found} == {
+        *("own mistakes", "shuffled features", "held-out classes")
+    }
+    shuffled = np.random.default_rng(0).permuted(subject.x, axis=0)
+    energies = [logsumexp(subject.logits(x), axis=-1) for x in (subject.x, shuffled)]
+    assert_detects(found, "shuffled features, energy", zip(*energies, strict=True))
 
 
 def test_shuffled_pixels_and_unknown_classes_are_told_from_known_ones(subject):
@@ -142,12 +217,55 @@ def test_more_shots_help_and_wrong_labels_do_not(subject):
     assert (accuracy[3] < accuracy[0]).all()
 
 
+def test_shares_of_transfer_are_those_of_a_direct_count(subject):
+    found = list(evaluate_transfer(subject, steps=60, samples=150, seed=0))
+    data, config = subject.dataset, subject.run.config
+
+    def share(dataset, x, y):
+        run = replace(subject.run, network=retrain(config, dataset, 60))
+        return right_share(run.logits(x), y)
+
+    part = smaller(data, 150, seed=0)
+    assert values(found, "training size", "accuracy")[-1] == pytest.approx(
+        share(part, subject.x, subject.y)
+    )
+    noisy = with_wrong_labels(part, 0.4, seed=0)
+    assert values(found, "wrong labels", "fitted labels")[3] == pytest.approx(
+        share(noisy, noisy.x_train, noisy.y_train)
+    )
+
+    network, known = train_without_half(subject, 60, 0)
+    new = without_classes(data, np.array(list(map(int, known.class_names))))
+    run, y = replace(subject.run, network=network), new.y_train
+    right = []
+    for number in range(DRAWS):
+        order = np.random.default_rng((0, number)).permutation(len(y))
+        shots = np.concatenate([order[y[order] == label][:5] for label in range(5)])
+        right.append(
+            [
+                NearestCentroid().fit(train[shots], y[shots]).score(test, new.y_test)
+                for train, test in zip(run.latent(new.x_train), run.latent(new.x_test), strict=True)
+            ]
+        )
+    expected = np.mean(right, axis=0)
+    assert values(found, "few shots, latent, nearest mean", "accuracy")[1] == pytest.approx(
+        expected
+    )
+
+
 def test_accuracies_over_training_are_those_of_the_run(subject):
     found = list(evaluate_training(subject))
-    gap = values(found, "epochs", "gap")
-    history = subject.run.history
-    expected = history.column("train_accuracy", 1) - history.column("test_accuracy", 1)
-    assert gap[:, 1] == pytest.approx(expected)
+    data = subject.dataset
+    for part, x, y in (("train", data.x_train, data.y_train), ("test", data.x_test, data.y_test)):
+        accuracy = values(found, "epochs", f"{part} accuracy")
+        assert accuracy[-1] == pytest.approx(right_share(subject.logits(x), y))
+    train, test, gap = (
+        values(found, "epochs", m) for m in ("train accuracy", "test accuracy", "gap")
+    )
+    assert gap == pytest.approx(train - test)
+    assert [m.level for m in found if m.measure == "gap"] == [
+        row["epoch"] for row in subject.run.history.rows if row["member"] == 0
+    ]
 
 
 def test_retraining_takes_so_many_steps_and_stretches_the_schedules(monkeypatch):
