@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from data_utils import DATASETS
 from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.errors import ConfigError
 
@@ -14,7 +16,10 @@ def test_digits_file_equals_the_defaults():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_valid(path):
-    load_config(path, TrainConfig)
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings = yaml.safe_load(dump_config(load_config(path, TrainConfig)))
+    assert {name: settings[name] for name in written} == written
+    assert settings["dataset"] in DATASETS
 
 
 def test_configuration_survives_a_round_trip_through_yaml(tmp_path):

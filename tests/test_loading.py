@@ -464,13 +464,15 @@ def test_place_that_holds_no_run_is_refused(tmp_path):
 def test_importing_the_package_imports_nothing_else_and_loading_no_figures(whole):
     code = """
 import sys, lpc_scratch
-assert "numpy" not in sys.modules
+print("numpy" in sys.modules)
 from lpc_scratch import load_run
 load_run(sys.argv[1])
-assert "matplotlib" not in sys.modules
+print("numpy" in sys.modules, "matplotlib" in sys.modules)
 """
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", code, whole], check=True, env=environment)
+    command = [sys.executable, "-c", code, whole]
+    shown = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    assert shown.stdout.split() == ["False", "True", "False"]
 
 
 def test_package_has_no_other_attributes():

@@ -326,8 +326,10 @@ def test_logging_changes_no_bit_of_the_training(pair):
 def test_log_can_be_closed_twice_and_unopened(tmp_path):
     log = TensorBoardLog(RunFolder(tmp_path), tmp_path)
     log.close()
+    assert not list(tmp_path.iterdir())
     _, log = run(SMALL, tmp_path)
     log.close()
+    assert [step for step, _ in read(log.path)[0]["loss/loss"]] == [0, 2, 4]
 
 
 def read_projector_config(path):

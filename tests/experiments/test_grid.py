@@ -62,7 +62,7 @@ def test_depth_and_width_make_the_hidden_layers():
 
 
 def test_width_without_hidden_layers_is_refused():
-    with pytest.raises(ConfigError):  # all widths would be one network
+    with pytest.raises(ConfigError, match="width 16 needs a hidden layer"):  # or all were one
         make_cells(replace(BASE, hidden=()), None, ["width=16,32"])
 
 

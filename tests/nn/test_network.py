@@ -268,12 +268,17 @@ def test_parameters_have_the_names_and_shapes_of_a_checkpoint():
 
 
 @pytest.mark.parametrize("architecture", ["binary", "linear", "nonlinear"])
-def test_network_without_hidden_layers_works(rng, architecture):
-    network, x = make(architecture, hidden=()), rng.normal(size=(7, 6))
-    logits = network.forward(x)
-    assert logits.shape == (7, 5)
-    network.backward(logits)
-    assert np.any(next(network.leaves()).dW != 0)
+def test_network_without_hidden_layers_is_two_products(rng, architecture):
+    network, x, labels = make(architecture, hidden=()), rng.normal(size=(7, 6)), np.arange(7) % 5
+    p = network.named_parameters()
+    latent = x @ p["latent.W"] + p["latent.b"]
+    latent = np.maximum(latent, 0) if architecture == "nonlinear" else latent
+    expected = latent @ p["classifier.W"] + p["classifier.b"]
+    assert network.forward(x) == pytest.approx(expected, rel=1e-12)
+    _, dlogits, dpenalty = total_loss(network, x, labels)
+    network.backward(dlogits, dpenalty)
+    gradients = network.gradients.copy()
+    assert_gradient(lambda _: total_loss(network, x, labels)[0], network.parameters, gradients)
 
 
 def test_dropout_stands_between_hidden_layers_only_and_differs_between_them():

@@ -42,7 +42,14 @@ def test_every_coordinate_has_a_histogram_beside_the_class_means(rng, labels):
 
 
 def test_a_coordinate_that_is_always_zero_can_be_drawn(labels):
-    plot_emerging_codes(np.zeros((60, 2)), labels, NAMES)
+    figure = plot_emerging_codes(np.zeros((60, 2)), labels, NAMES)
+    for axes in [axes for axes in figure.axes if axes.get_ylim() == (0, 1.05)]:
+        heights, edges, _ = axes.patches[0].get_data()
+        assert heights.sum() == heights.max() == 1  # all in the bin of 0
+        at = heights.argmax()
+        assert edges[at] <= 0 <= edges[at + 1]
+    (image,) = [axes.images[0] for axes in figure.axes if axes.images]
+    np.testing.assert_array_equal(image.get_array(), np.zeros((3, 2)))
 
 
 def test_every_network_has_a_panel_of_class_means(rng):
