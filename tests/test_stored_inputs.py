@@ -109,7 +109,7 @@ def test_attacks_in_pixel_units_see_the_network_as_it_was_trained():
     assert model.logits(pixels) == pytest.approx(network.predict(digits.x_test), abs=1e-6)
 
 
-@pytest.mark.parametrize("write", [write_images, None])
+@pytest.mark.parametrize("write", [write_features, write_images, None])
 def test_every_suite_finds_the_accuracy_that_the_run_has_measured(rng, write, capsys):
     name = "mine.npz" if write else "digits"
     if write:
