@@ -5,7 +5,7 @@
 ``codes`` how far apart these codes are; ``entropy`` asks how little room the points leave one
 another; ``measure`` computes all of it at once, and ``registry`` says how each value is shown.
 ``equilibrium`` asks where the pull of cross-entropy and the push of the penalty on the latent
-balance.
+balance, and what gamma a run bears.
 
 ``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
 scores tell what it knows from what it does not.
@@ -63,7 +63,7 @@ from lpc_scratch.metrics.detection import (
     max_probability,
 )
 from lpc_scratch.metrics.entropy import latent_entropy
-from lpc_scratch.metrics.equilibrium import Balance, balance, margin
+from lpc_scratch.metrics.equilibrium import Balance, balance, largest_gamma, margin
 from lpc_scratch.metrics.measure import measure
 
 __all__ = [
@@ -96,6 +96,7 @@ __all__ = [
     "fpr_at_tpr",
     "group_by_class",
     "hamming_distances",
+    "largest_gamma",
     "latent_entropy",
     "latent_norm",
     "margin",
