@@ -103,15 +103,15 @@ def _measure_forces(
 class CollapseWatch:
     """Warns, once for each network, of classes that have collapsed to one point and stay there.
 
-    There the penalty is near its minimum, far below that of the untrained network, and the
-    training accuracy is the share of the largest class. Early in training this may pass, so it
-    takes two measurements in a row, or the last one.
+    In training this may pass: it takes two measurements in a row of a network that `is_trivial`.
+    When training ends it takes less: the penalty has come more than half way from the untrained
+    network to its minimum, and the network only guesses.
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        labels = trainer.dataset.y_train
+        self._labels = trainer.dataset.y_train
+        self._largest_share = float(np.bincount(self._labels).max() / len(self._labels))
         self._penalty = trainer.config.penalty if trainer.penalty else None
-        self._largest_share = float(np.bincount(labels).max() / len(labels))
         self._last_epoch = trainer.config.epochs
         self._collapsed: set[int] = set()
         self._warned: set[int] = set()
@@ -127,12 +127,13 @@ class CollapseWatch:
         if rows[0]["epoch"] == 0:
             return
         first = {row["member"]: row for row in history.rows if row["epoch"] == 0}
-        before = self._collapsed
-        self._collapsed = {r["member"] for r in rows if self._trivial(r, first[r["member"]])}
+        before, self._collapsed = self._collapsed, set()
         for row in rows:
-            member = row["member"]
-            stays = member in before or row["epoch"] == self._last_epoch
-            if member in self._collapsed and stays and member not in self._warned:
+            member, untrained = row["member"], first[row["member"]]
+            if is_trivial(row, untrained, self._penalty, self._largest_share):
+                self._collapsed.add(member)
+            stays = member in before & self._collapsed or self._ends_in_a_guess(row, untrained)
+            if stays and member not in self._warned:
                 self._warned.add(member)
                 warnings.warn(
                     f"the network of seed {row['seed']} has collapsed to one point for all classes "
@@ -142,12 +143,38 @@ class CollapseWatch:
                     stacklevel=2,
                 )
 
-    def _trivial(self, row: Row, untrained: Row) -> bool:
-        return is_trivial(row, untrained, self._penalty, self._largest_share)
+    def _ends_in_a_guess(self, row: Row, untrained: Row) -> bool:
+        if row["epoch"] < self._last_epoch or self._penalty is None or not row["gamma"]:
+            return False
+        drawn_in = _excess(row, self._penalty) < 0.5 * _excess(untrained, self._penalty)
+        return drawn_in and only_guesses(row["cross_entropy"], row["train_accuracy"], self._labels)
+
+
+def only_guesses(cross_entropy: float, accuracy: float, labels: Array) -> bool:
+    """Return whether a network does hardly better than one that knows only how common classes are.
+
+    The best such guess has the entropy of the classes' shares as cross-entropy, and the largest
+    share as accuracy. Hardly better means above 0.9 of that entropy, and less than half way from
+    that accuracy to 1. It takes both: under a large gamma a network with nearly flat
+    probabilities may classify all samples, and one that ranks well may never predict a rare class.
+
+    Parameters
+    ----------
+    cross_entropy, accuracy : float
+        Of the network on these samples.
+    labels : integer array (N,)
+        Classes, from 0. Where there is only one, nothing can be told, and the answer is no.
+    """
+    shares = np.bincount(labels) / len(labels)
+    entropy = -float(np.sum(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))))
+    return cross_entropy > 0.9 * entropy > 0 and accuracy < 0.5 * (1 + shares.max())
 
 
 def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: float) -> bool:
-    """Return whether all classes of a network are at one point.
+    """Return whether all classes of a network are at one point: the phase of trivial collapse.
+
+    Its penalty is near its minimum, far below that of the untrained network, and its training
+    accuracy is the share of the largest class.
 
     Parameters
     ----------
@@ -160,7 +187,10 @@ def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: flo
     """
     if penalty is None or not row["gamma"]:
         return False
-    minimum = 0.0 if penalty == "l2" else 1.0  # of the penalty, without gamma
-    excess, before = (r["penalty"] / r["gamma"] - minimum for r in (row, untrained))
-    guesses = row["train_accuracy"] <= GUESSING * largest_share
-    return excess < min(SQUEEZED, 0.1 * before) and guesses
+    squeezed = _excess(row, penalty) < min(SQUEEZED, 0.1 * _excess(untrained, penalty))
+    return squeezed and row["train_accuracy"] <= GUESSING * largest_share
+
+
+def _excess(row: Row, penalty: str) -> float:
+    """Return the distance of a penalty from its minimum, without gamma."""
+    return row["penalty"] / row["gamma"] - (0.0 if penalty == "l2" else 1.0)

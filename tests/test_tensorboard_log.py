@@ -23,7 +23,14 @@ event_accumulator = pytest.importorskip(
 )
 
 SMALL = TrainConfig(
-    dataset="gaussians", hidden=(16,), latent_dim=4, epochs=4, evaluate_every=2, batch_size=200
+    dataset="gaussians",
+    hidden=(16,),
+    latent_dim=4,
+    gamma=0.1,  # so few steps bear no more
+    learning_rate=5e-3,
+    epochs=4,
+    evaluate_every=2,
+    batch_size=200,
 )
 PAIR = dataclasses.replace(SMALL, seeds=(0, 1))
 MEASUREMENTS = [column for column in COLUMNS if column not in ("epoch", "member", "seed")]

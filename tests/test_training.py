@@ -7,6 +7,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.history import COLUMNS, EDGES, Snapshots
 from lpc_scratch.inference import latent_and_logits
+from lpc_scratch.measuring import only_guesses
 from lpc_scratch.metrics import measure
 from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import load_configured_dataset, train
@@ -111,8 +112,18 @@ def test_only_the_penalty_collapses_the_classes():
     assert nc1["binary"] < 0.2 * min(nc1["linear"], nc1["nonlinear"], nc1["none"])
 
 
-def test_collapse_to_one_point_is_warned_about():
-    config = dataclasses.replace(SMALL, gamma=1e6, seeds=(7,))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gamma": 1e6},
+        # still drawn in when training ends, a quarter as far from the minimum as it began
+        {"gamma": 1e3, "latent_dim": 8, "learning_rate": 5e-4, "epochs": 2},
+        {"gamma": 1e3, "latent_dim": 2, "learning_rate": 5e-4, "epochs": 3, "penalty": "l2"},
+    ],
+    ids=str,
+)
+def test_collapse_to_one_point_is_warned_about(settings):
+    config = dataclasses.replace(SMALL, seeds=(7,), **settings)
     with pytest.warns(TrivialCollapseWarning, match="seed 7 has collapsed to one") as warned:
         train(config)
     assert len(warned) == 1
@@ -123,6 +134,29 @@ def test_collapse_that_passes_is_not_warned_about():
     history = train(config)
     assert history.column("train_accuracy", member=1)[1] < 0.3 < history.rows[-1]["train_accuracy"]
     train(dataclasses.replace(SMALL, learning_rate=1e-7))  # untrained, not collapsed
+
+
+@pytest.mark.parametrize(
+    ("shares", "cross_entropy", "accuracy", "guesses"),
+    [
+        ([5, 5], 1.0, 0.5, True),
+        ([5, 5], 0.91, 0.7, True),
+        ([5, 5], 0.89, 0.5, False),  # it tells some classes apart
+        ([5, 5], 0.95, 0.8, False),  # right, with flat probabilities
+        ([95, 5, 0], 1.0, 0.95, True),
+        ([95, 5, 0], 0.7, 0.95, False),  # ranks well, and never predicts the rare class
+        ([95, 5, 0], 0.95, 0.98, False),
+        ([0, 7], 1.0, 1.0, False),
+    ],
+    ids=str,
+)
+def test_guess_is_neither_surer_nor_righter_than_the_shares(
+    shares, cross_entropy, accuracy, guesses
+):
+    p = np.array(shares)[np.nonzero(shares)] / sum(shares)
+    entropy = -np.sum(p * np.log(p))
+    labels = np.repeat(np.arange(len(shares)), shares)
+    assert only_guesses(cross_entropy * entropy, accuracy, labels) == guesses
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
