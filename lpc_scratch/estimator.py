@@ -75,7 +75,7 @@ weight_decay
         Number of epochs trained.
     parameters_ : dict of str to array
         Weights and biases by name (`hidden.0.W`, …, `latent.b`, `classifier.W`, `classifier.b`),
-        W as (in, out) and b as (1, out), in the dtype of training.
+        W as (in, out) and b as (1, out), in the dtype of training; predictions keep a copy.
     n_features_in_ : int
         I, the number of features.
     feature_names_in_ : array (I,) of str
@@ -307,7 +307,8 @@ weight_decay
         self._steps: int = int(optimizer.steps)
         self._config = config
 
-        latent, _ = latent_and_logits(self._network(), X)
+        self._network: Network = self._make_network()
+        latent, _ = latent_and_logits(self._network, X)
         self.sample_codes_ = _signs(latent > 0)
         codes = self.codes_.copy() if resume else np.zeros((len(names), latent.shape[1]), np.int8)
         codes[np.unique(labels)] = _signs(class_codes(latent, labels))
@@ -328,14 +329,17 @@ weight_decay
 
     def _latent_and_logits(self, X: Any) -> tuple[Array, Array]:
         check_is_fitted(self)
-        return latent_and_logits(self._network(), self._check_data(self._config, X, reset=False))
+        X = self._check_data(self._config, X, reset=False)
+        if not hasattr(self, "_network"):  # after unpickling; threads may make two, which are equal
+            self._network = self._make_network()
+        return latent_and_logits(self._network, X)
 
     def _description(self) -> DatasetDescription:
         names, shape = tuple(map(str, self.classes_)), (self.n_features_in_,)
         return DatasetDescription(class_names=names, image_shape=shape, scale=1.0, shift=0.0)
 
-    def _network(self) -> Network:
-        """Return the trained network for prediction.
+    def _make_network(self) -> Network:
+        """Return the trained network for prediction, which leaves it as it is.
 
         In float64, so that the output of a sample does not depend on the others: BLAS adds in an
         order that changes with the number of rows, which shows in the last digits of float32.
@@ -346,6 +350,10 @@ weight_decay
         for name, parameter in network.named_parameters().items():
             parameter[...] = self.parameters_[name]
         return network
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Pickles and copies make the network again: it is four times as large as `parameters_`.
+        return {name: it for name, it in super().__getstate__().items() if name != "_network"}
 
 
 def _shrink_latent(trainer: Trainer) -> None:
