@@ -131,7 +131,7 @@ def _budget_advice(trainer: Trainer) -> str:
     if not trainer.penalty or gamma <= bearable < math.inf:
         return advice
     steps = config.epochs * trainer.steps_per_epoch
-    known = f", while the learning rates of {steps} steps bear about {bearable:.2g}"
+    known = f", while the learning rates of {steps} steps bear about {bearable:.3g}"
     return f"lower gamma ({gamma:g}{known if bearable < math.inf else ''}), {advice}"
 
 

@@ -171,8 +171,8 @@ weight_decay
         -----
         ConvergenceWarning
             If the network only guesses when training ends: its cross-entropy is above 0.85 of that
-            of the classes' shares, and its accuracy less than half way from the largest share to
-            1. Also if the initial weights had to be scaled.
+            of the classes' shares, and its accuracy less than a quarter of the way from the largest
+            share to 1. Also if the initial weights had to be scaled.
         """
         with self._unchanged_on_error():
             config, auto = self._make_config()

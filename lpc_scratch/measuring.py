@@ -154,8 +154,8 @@ def only_guesses(cross_entropy: float, accuracy: float, labels: Array) -> bool:
     """Return whether a network does hardly better than one that knows only how common classes are.
 
     The best such guess has the entropy of the classes' shares as cross-entropy, and the largest
-    share as accuracy. Hardly better means above 0.85 of that entropy, and less than half way from
-    that accuracy to 1. It takes both: under a large gamma a network with nearly flat
+    share as accuracy. Hardly better means above 0.85 of that entropy, and less than a quarter of
+    the way from that accuracy to 1. It takes both: under a large gamma a network with nearly flat
     probabilities may classify all samples, and one that ranks well may never predict a rare class.
 
     Parameters
@@ -168,7 +168,7 @@ def only_guesses(cross_entropy: float, accuracy: float, labels: Array) -> bool:
     counts = np.bincount(labels)
     shares = counts[counts > 0] / len(labels)
     entropy = -float(shares @ np.log(shares))
-    return cross_entropy > 0.85 * entropy > 0 and accuracy < 0.5 * (1 + shares.max())
+    return cross_entropy > 0.85 * entropy > 0 and accuracy < 0.75 * shares.max() + 0.25
 
 
 def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: float) -> bool:

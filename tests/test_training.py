@@ -140,9 +140,9 @@ def test_collapse_that_passes_is_not_warned_about():
     ("shares", "cross_entropy", "accuracy", "guesses"),
     [
         ([5, 5], 1.0, 0.5, True),
-        ([5, 5], 0.86, 0.7, True),
+        ([5, 5], 0.86, 0.6, True),
         ([5, 5], 0.84, 0.5, False),  # it tells some classes apart
-        ([5, 5], 0.95, 0.8, False),  # right, with flat probabilities
+        ([5, 5], 0.95, 0.65, False),  # right, with flat probabilities, or as sure as noise lets it
         ([95, 5, 0], 1.0, 0.95, True),
         ([95, 5, 0], 0.7, 0.95, False),  # ranks well, and never predicts the rare class
         ([95, 5, 0], 0.95, 0.98, False),
