@@ -45,7 +45,7 @@ def test_epsilon_beyond_all_pixels_is_as_good_as_any_that_reaches_them(
 ):
     attack, _ = bounded_attack
     model = make_model(dtype=dtype)
-    model.network.layers[0].W[0] = 0  # a pixel without a gradient
+    next(model.network.leaves()).W[0] = 0  # a pixel without a gradient
     labels = own_labels(model, images)
     results = [attack(model, images, labels, epsilon) for epsilon in (1e6, 1e30, 1e300, 1.7e308)]
     assert results[0].flipped.mean() > 0.5

@@ -39,7 +39,7 @@ def test_distances_do_not_depend_on_the_unit_of_the_logits(make_model, images, f
 @pytest.mark.parametrize("overshoot", [1e30, 1e300])
 def test_overshoot_beyond_all_pixels_gives_images(make_model, images, overshoot):
     model = make_model(dtype=np.float32)
-    model.network.layers[0].W[0] = 0  # a pixel without a gradient
+    next(model.network.leaves()).W[0] = 0  # a pixel without a gradient
     result = deepfool(model, images, overshoot=overshoot)
     assert result.norms().min() > 0
     assert np.isfinite(result.adversarials).all()
