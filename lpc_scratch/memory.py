@@ -28,6 +28,7 @@ _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `f
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
 _ROW = 4000  # bytes of a row of `history.Row`: a dictionary of some thirty numbers, and its text
+_COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
 
@@ -130,9 +131,9 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     history = measurements * (_ROW + 3 * (len(EDGES) + K * D) * _WIDE)
 
     if config.device == "cpu":
-        later = (
-            standardised + vectors + buffers + max(orders, inference, measuring, histogram, saving)
-        )
+        compiler = _COMPILER if get_backend("cpu").ops.compiles(E * P) else 0
+        throughout = standardised + vectors + buffers + compiler
+        later = throughout + max(orders, inference, measuring, histogram, saving)
         return RequiredMemory(_with_losses(history + max(parameters + drawn, later)), 0)
     data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
     data += dataset.y_train.nbytes
