@@ -8,7 +8,7 @@ from benchmarks.configurations import GAMMA, LEARNING_RATE, Configuration
 from benchmarks.errors import BenchmarkError
 from data_utils import Dataset
 from lpc_scratch.backend import Device
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.training.trainer import Trainer
 
 TOLERANCE = 1e-5
 _KINK = 5e-6  # far above the rounding of a pre-activation in float32

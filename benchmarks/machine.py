@@ -12,7 +12,7 @@ import numpy as np
 
 from lpc_scratch.backend import Backend
 from lpc_scratch.backend.threads import num_threads
-from lpc_scratch.environment import describe_environment, package_versions
+from lpc_scratch.runs.environment import describe_environment, package_versions
 
 PEAK = "matrix product"
 _PACKAGES = ("torch", "jax", "jaxlib", "numba", "threadpoolctl")

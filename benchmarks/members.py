@@ -19,9 +19,9 @@ from benchmarks.peers import Peer
 from benchmarks.peers.ours import OurPeer
 from benchmarks.timing import check_rounds, interleave
 from data_utils import Dataset
-from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
-from lpc_scratch.markdown import table
+from lpc_scratch.commands import command_line
+from lpc_scratch.files.markdown import table
 
 _SEPARATE = 4  # separate runs that are timed; more of them cost the same each
 _STEPS = 20  # after which members and separate runs are compared

@@ -18,9 +18,9 @@ from benchmarks.configurations import Configuration, make_dataset
 from benchmarks.machine import LoadRecord, describe_machine
 from benchmarks.peers.ours import OurPeer
 from benchmarks.timing import check_rounds, interleave
-from lpc_scratch import command_line
 from lpc_scratch.backend import get_backend
-from lpc_scratch.markdown import table
+from lpc_scratch.commands import command_line
+from lpc_scratch.files.markdown import table
 
 _BASE = Configuration(784, (512, 512), 64, 128)
 _SAMPLES = 10_000

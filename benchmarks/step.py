@@ -17,9 +17,9 @@ from benchmarks.machine import PEAK, LoadRecord, MatrixProduct, describe_machine
 from benchmarks.peers import NUMBA, OURS, candidates_on, gather_field
 from benchmarks.timing import Timing, check_rounds, interleave
 from data_utils import Dataset
-from lpc_scratch import command_line
 from lpc_scratch.backend import Device, get_backend
-from lpc_scratch.markdown import table
+from lpc_scratch.commands import command_line
+from lpc_scratch.files.markdown import table
 
 
 @dataclass(frozen=True)

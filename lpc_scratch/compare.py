@@ -8,7 +8,7 @@ from typing import get_args
 
 import tyro
 
-from lpc_scratch import command_line
+from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
 from lpc_scratch.experiments.comparison import write_comparison

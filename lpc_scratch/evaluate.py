@@ -12,14 +12,12 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
-from lpc_scratch import command_line
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.backend import get_backend
+from lpc_scratch.commands import command_line
 from lpc_scratch.config import dump_config
-from lpc_scratch.environment import describe_environment
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
-from lpc_scratch.evaluation.figures import save_evaluation_plots
 from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_rows
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
@@ -29,7 +27,9 @@ from lpc_scratch.evaluation.subject import Subject, load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import evaluate_transfer
 from lpc_scratch.experiments.tables import write_csv, write_text
-from lpc_scratch.tensor_file import writing
+from lpc_scratch.files.tensors import writing
+from lpc_scratch.plots.evaluation import save_evaluation_plots
+from lpc_scratch.runs.environment import describe_environment
 
 Suite = Literal["robustness", "noise", "ood", "calibration", "transfer", "training", "all"]
 

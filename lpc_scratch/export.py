@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from lpc_scratch import command_line
-from lpc_scratch.array_export import EXPORTS, write_npz, write_torch
+from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.loaded_run import Run
-from lpc_scratch.loading import load_run
-from lpc_scratch.markdown import exact
-from lpc_scratch.tensor_file import writing
+from lpc_scratch.exports.arrays import EXPORTS, write_npz, write_torch
+from lpc_scratch.files.markdown import exact
+from lpc_scratch.files.tensors import writing
+from lpc_scratch.runs.load import load_run
+from lpc_scratch.runs.run import Run
 
 _OF_A_RUN = (
     *("config.yaml", "environment.json", "dataset.json", "metrics.csv"),
@@ -76,7 +76,7 @@ def _writer(to: str, run: Run) -> tuple[Callable[[Path, Run, int], None], str]:
         writers = {"torch": write_torch, "npz": write_npz}
         return writers[to], f"{run.network.dtype} {shape}, standardised"
     try:
-        from lpc_scratch.onnx_export import INPUT, input_dtype, write_onnx
+        from lpc_scratch.exports.onnx import INPUT, input_dtype, write_onnx
     except ImportError as error:
         raise ConfigError(
             f"--to onnx needs onnx, which cannot be imported here ({error}): pip install onnx, or "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lpc_scratch import command_line
+from lpc_scratch.commands import command_line
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
 from lpc_scratch.experiments.grid import PRESETS, make_cells, varying_axes
 from lpc_scratch.experiments.sweep_report import write_sweep

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_utils import DatasetError
-from lpc_scratch import command_line
+from lpc_scratch.commands import command_line
+from lpc_scratch.commands.progress import make_progress, summary
 from lpc_scratch.config import TrainConfig, dump_config
-from lpc_scratch.dataset_file import lost_dataset
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.memory import check_memory
-from lpc_scratch.progress import make_progress, summary
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.tensorboard_log import TensorBoardLog
+from lpc_scratch.runs.dataset_file import lost_dataset
+from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.tensorboard.log import TensorBoardLog
 from lpc_scratch.training import Recorder, load_configured_dataset, train
+from lpc_scratch.training.memory import check_memory
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from lpc_scratch.command_line import run
+from lpc_scratch.commands.command_line import run
 from lpc_scratch.errors import LPCError
 
 FOLDER = Path(__file__).resolve().parent

@@ -9,7 +9,7 @@ from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, mak
 from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.peers import OURS, candidates_on, gather_field
 from benchmarks.peers.ours import OurPeer
-from lpc_scratch import markdown
+from lpc_scratch.files import markdown
 from lpc_scratch.nn.backbones import build_network
 
 SMALL = Configuration(20, (8, 8), 4, 16)

@@ -12,10 +12,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lpc_scratch import command_line, compare, evaluate, export, sweep, train
-from lpc_scratch.panels import new_figure
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.startup import INTERRUPTED
+from lpc_scratch import compare, evaluate, export, sweep, train
+from lpc_scratch.commands import command_line
+from lpc_scratch.commands.startup import INTERRUPTED
+from lpc_scratch.plots.panels import new_figure
+from lpc_scratch.runs.folder import RunFolder
 
 COMMANDS = [train, compare, sweep, evaluate, export]
 TINY = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--gamma", "0.1"]

@@ -1,7 +1,7 @@
 import pytest
 
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.convergence import LEAST_STEPS, MARGIN, bearable_gamma, settle
+from lpc_scratch.estimator.convergence import LEAST_STEPS, MARGIN, bearable_gamma, settle
 from lpc_scratch.metrics import largest_gamma
 
 BOTH = ("epochs", "gamma")

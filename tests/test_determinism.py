@@ -12,8 +12,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.trainer import Trainer
 from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training.trainer import Trainer
 
 CONFIG = TrainConfig(hidden=(32,), latent_dim=8, dropout=0.2, gamma=0.1, seeds=(0, 3), epochs=2)
 # Products that BLAS shares among its threads.

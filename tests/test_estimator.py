@@ -26,10 +26,10 @@ from data_utils import Dataset
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
 from lpc_scratch.estimator import LPCClassifier
-from lpc_scratch.inference import latent_and_logits
 from lpc_scratch.metrics import largest_gamma, within_class_variability
-from lpc_scratch.trainer import make_network
+from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.training import train
+from lpc_scratch.training.trainer import make_network
 
 NOT_OF_AN_ESTIMATOR = {
     *("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims"),
@@ -374,7 +374,7 @@ def test_network_of_predictions_is_made_once_and_neither_pickled_nor_cloned(
         made.append(make_network(*args, **kwargs))
         return made[-1]
 
-    monkeypatch.setattr("lpc_scratch.estimator.make_network", counted)
+    monkeypatch.setattr("lpc_scratch.estimator.classifier.make_network", counted)
     estimator.set_params(hidden=(7,))  # of the next fit
     for predict in (estimator.transform, estimator.predict, estimator.predict_proba):
         predict(X)

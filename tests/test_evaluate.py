@@ -12,7 +12,7 @@ from lpc_scratch.evaluate import main
 from lpc_scratch.evaluation.measurement import COLUMNS
 from lpc_scratch.evaluation.report import TITLES
 from lpc_scratch.experiments.tables import mean_and_deviation
-from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
 
 SMALL = TrainConfig(hidden=(16,), latent_dim=4, gamma=1, learning_rate=5e-3, epochs=4)

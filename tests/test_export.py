@@ -21,7 +21,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.export import main
 from lpc_scratch.nn.layers import ACTIVATIONS, ReLU
 from lpc_scratch.nn.network import Architecture
-from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
 
 TINY = TrainConfig(
@@ -168,7 +168,7 @@ def test_onnx_model_says_what_it_is(features, tmp_path):
 
 def test_network_beyond_the_limit_of_onnx_is_refused(runs, tmp_path, capsys, monkeypatch):
     pytest.importorskip("onnx", reason="onnx is not installed")
-    monkeypatch.setattr("lpc_scratch.onnx_export._LARGEST", 1000)
+    monkeypatch.setattr("lpc_scratch.exports.onnx._LARGEST", 1000)
     folder, output = str(runs("binary").folder), tmp_path / "model.onnx"
     assert main([folder, "--to", "onnx", "--output", str(output)]) == 2
     assert "is beyond ONNX's 2 GiB: export it to npz" in capsys.readouterr().err
@@ -380,7 +380,7 @@ def test_arguments_that_are_missing_or_unknown_end_with_exit_code_2(arguments):
 
 def test_onnx_that_is_not_installed_is_one_sentence(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)  # makes the import fail
-    monkeypatch.delitem(sys.modules, "lpc_scratch.onnx_export", raising=False)
+    monkeypatch.delitem(sys.modules, "lpc_scratch.exports.onnx", raising=False)
     output = tmp_path / "model.onnx"
     assert main([str(runs("binary").folder), "--to", "onnx", "--output", str(output)]) == 2
     error = capsys.readouterr().err

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpc_scratch.history import COLUMNS
-from lpc_scratch.metrics_file import read_metrics
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.tensor_file import load_tensors
+from lpc_scratch.files.tensors import load_tensors
+from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.train import main
+from lpc_scratch.training.history import COLUMNS
 
 RUN = [
     *("--dataset", "gaussians", "--hidden", "64", "32", "--latent-dim", "4", "--dropout", "0.2"),
@@ -29,7 +29,7 @@ KILLS = 20
 
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
-    monkeypatch.setattr("lpc_scratch.run_folder.save_run_plots", lambda *_, **__: [])
+    monkeypatch.setattr("lpc_scratch.runs.folder.save_run_plots", lambda *_, **__: [])
 
 
 def result(folder):

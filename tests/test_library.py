@@ -21,7 +21,7 @@ print(json.dumps([changed, signal.getsignal(signal.SIGINT) is before[1], sorted(
 
 
 @pytest.mark.parametrize(
-    "module", ["lpc_scratch.training", "lpc_scratch.loading", "lpc_scratch.metrics"]
+    "module", ["lpc_scratch.training.loop", "lpc_scratch.runs.load", "lpc_scratch.metrics"]
 )
 def test_importing_the_package_changes_nothing_and_loads_no_large_library(module):
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}

@@ -13,11 +13,11 @@ import pytest
 from lpc_scratch import load_run
 from lpc_scratch.config import TrainConfig, dump_config, load_config
 from lpc_scratch.errors import ConfigError, DeviceError, RunFolderError
-from lpc_scratch.inference import latent_and_logits
-from lpc_scratch.metrics_file import format_metrics, read_metrics
+from lpc_scratch.files.tensors import load_tensors, save_tensors
+from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Architecture
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.tensor_file import load_tensors, save_tensors
+from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training import load_configured_dataset, train
 
 TINY = TrainConfig(
@@ -103,7 +103,7 @@ def test_inputs_are_taken_in_any_form(whole, digits, form):
 def test_inputs_are_evaluated_in_chunks(whole, digits, monkeypatch):
     loaded, x = load_run(whole), digits.x_test[:50]
     expected = loaded.logits(x)
-    monkeypatch.setattr("lpc_scratch.inference.CHUNK", 20)
+    monkeypatch.setattr("lpc_scratch.nn.inference.CHUNK", 20)
     assert loaded.logits(x) == pytest.approx(expected, abs=1e-6)
     assert loaded.latent(x).shape == (2, 50, 4)
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from data_utils import Dataset
-from lpc_scratch import memory
 from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, MemoryLimitError
-from lpc_scratch.memory import check_memory, format_bytes, required_memory
 from lpc_scratch.metrics import fit_mixtures, latent_entropy
+from lpc_scratch.training import memory
+from lpc_scratch.training.memory import check_memory, format_bytes, required_memory
 
 SMALL = TrainConfig(hidden=(32, 32), epochs=40)
 GIB = 2**30
@@ -27,8 +27,8 @@ MEASURE = """
 import json, sys, tempfile
 from pathlib import Path
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.memory import required_memory
-from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.training.memory import required_memory
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
 
 def status(name):

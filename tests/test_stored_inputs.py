@@ -12,7 +12,7 @@ from lpc_scratch import evaluate, load_run, sweep, train
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError, UncheckedDataWarning
-from lpc_scratch.tensor_file import load_tensors
+from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.training import train as train_networks
 
 FORMER = Path(__file__).parent / "runs_of_0_1_0"

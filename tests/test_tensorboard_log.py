@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from data_utils import Dataset
-from lpc_scratch import tensorboard_log
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
-from lpc_scratch.history import COLUMNS, EDGES
-from lpc_scratch.inference import latent_and_logits
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.tensorboard_log import GROUPS, TensorBoardLog
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.nn.inference import latent_and_logits
+from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.tensorboard import log as tensorboard_log
+from lpc_scratch.tensorboard.log import GROUPS, TensorBoardLog
 from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training.history import COLUMNS, EDGES
+from lpc_scratch.training.trainer import Trainer
 
 pytest.importorskip("tensorboardX", reason="writes the events: pip install tensorboardX")
 event_accumulator = pytest.importorskip(

@@ -12,8 +12,8 @@ import pytest
 
 from data_utils import DatasetError
 from lpc_scratch.config import TrainConfig, load_config
-from lpc_scratch.metrics_file import read_metrics
-from lpc_scratch.tensor_file import load_tensors
+from lpc_scratch.files.tensors import load_tensors
+from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.train import main
 from lpc_scratch.training import load_configured_dataset
 
@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).parents[1]
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder, and draw no figures: they have their own tests."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lpc_scratch.run_folder.save_run_plots", lambda *_, **__: [])
+    monkeypatch.setattr("lpc_scratch.runs.folder.save_run_plots", lambda *_, **__: [])
 
 
 def files(folder):

@@ -9,11 +9,11 @@ from data_utils import load_dataset
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
-from lpc_scratch.measuring import measure_networks
 from lpc_scratch.nn.layers import walk
 from lpc_scratch.nn.losses import LOSSES
-from lpc_scratch.trainer import Trainer
-from lpc_scratch.training_step import TrainingStep
+from lpc_scratch.training.measuring import measure_networks
+from lpc_scratch.training.step import TrainingStep
+from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(hidden=(24, 20), latent_dim=6, batch_size=100)
 
@@ -47,7 +47,7 @@ def test_several_seeds_equal_the_single_runs_to_the_bit(digits, architecture, dt
 def test_groups_of_members_in_threads_equal_the_single_runs_to_the_bit(
     digits, monkeypatch, optimizer
 ):
-    monkeypatch.setattr("lpc_scratch.trainer.num_threads", lambda: 2)
+    monkeypatch.setattr("lpc_scratch.training.trainer.num_threads", lambda: 2)
     config = TrainConfig(
         hidden=(128, 128),
         dropout=0.2,
@@ -67,7 +67,7 @@ def test_groups_of_members_in_threads_equal_the_single_runs_to_the_bit(
 
 
 def test_groups_in_threads_report_divergence(digits, monkeypatch):
-    monkeypatch.setattr("lpc_scratch.trainer.num_threads", lambda: 2)
+    monkeypatch.setattr("lpc_scratch.training.trainer.num_threads", lambda: 2)
     config = TrainConfig(hidden=(128, 128), learning_rate=1e4, seeds=tuple(range(8)))
     with pytest.raises(DivergenceError, match="training diverged: the loss of seed"):
         Trainer(config, digits).run_epoch(0)

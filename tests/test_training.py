@@ -5,12 +5,12 @@ import pytest
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import TrivialCollapseWarning
-from lpc_scratch.history import COLUMNS, EDGES, Snapshots
-from lpc_scratch.inference import latent_and_logits
-from lpc_scratch.measuring import only_guesses
 from lpc_scratch.metrics import measure
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training.history import COLUMNS, EDGES, Snapshots
+from lpc_scratch.training.measuring import only_guesses
+from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(
     dataset="gaussians",
@@ -170,7 +170,7 @@ def test_no_epochs_give_the_untrained_network(schedule):
 def test_outputs_do_not_depend_on_the_chunks_they_are_computed_in(history, monkeypatch):
     dataset = load_configured_dataset(SMALL)
     whole = latent_and_logits(history.network, dataset.x_train)
-    monkeypatch.setattr("lpc_scratch.inference.CHUNK", 300)
+    monkeypatch.setattr("lpc_scratch.nn.inference.CHUNK", 300)
     for full, parts in zip(whole, latent_and_logits(history.network, dataset.x_train), strict=True):
         assert parts.shape == full.shape
         assert np.allclose(full, parts, rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ from benchmarks.configurations import GAMMA, LEARNING_RATE, Configuration, make_
 from data_utils import Dataset
 from lpc_scratch.backend import Device
 from lpc_scratch.backend.numpy_ops import NumpyOps
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.training.trainer import Trainer
 
 
 class OurPeer:

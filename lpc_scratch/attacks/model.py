@@ -11,9 +11,9 @@ from data_utils import DatasetDescription
 from lpc_scratch.attacks.objectives import Objective, cross_entropy, margin
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.loaded_run import Run
 from lpc_scratch.nn.inputs import Standardisation, as_inputs
 from lpc_scratch.nn.network import Network
+from lpc_scratch.runs.run import Run
 
 CHUNK = 512
 """Rows that go through a network at once: few enough for the cache, and for bounded memory."""

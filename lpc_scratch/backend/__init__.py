@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lpc_scratch.backend import host_memory
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.errors import DeviceError, one_line
+from lpc_scratch.files import host_memory
 
 __all__ = ["Array", "Backend", "Device", "backend_of", "get_backend"]
 

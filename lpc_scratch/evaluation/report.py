@@ -5,7 +5,7 @@ from typing import Any
 
 from lpc_scratch.evaluation.measurement import LeftOut
 from lpc_scratch.experiments.tables import mean_and_deviation
-from lpc_scratch.markdown import table
+from lpc_scratch.files.markdown import table
 
 Rows = Sequence[dict[str, Any]]
 

@@ -9,7 +9,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluation.splits import held_out_classes, without_classes
 from lpc_scratch.evaluation.subject import Subject
 from lpc_scratch.nn.network import Network
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.training.trainer import Trainer
 
 
 @lru_cache(maxsize=16)  # two suites look at the same networks

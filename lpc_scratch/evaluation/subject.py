@@ -9,8 +9,8 @@ import numpy as np
 from data_utils import Dataset
 from lpc_scratch.backend import Array, Device
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.loaded_run import Run
-from lpc_scratch.loading import load_run
+from lpc_scratch.runs.load import load_run
+from lpc_scratch.runs.run import Run
 
 
 @dataclass(frozen=True, eq=False)

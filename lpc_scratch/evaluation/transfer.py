@@ -16,8 +16,8 @@ from lpc_scratch.evaluation.splits import (
     without_classes,
 )
 from lpc_scratch.evaluation.subject import Subject, accuracy
-from lpc_scratch.inference import CHUNK, latent_and_logits
 from lpc_scratch.metrics import class_means
+from lpc_scratch.nn.inference import CHUNK, latent_and_logits
 from lpc_scratch.nn.network import Network
 
 SHOTS = (1, 5, 20)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.comparison_plots import save_comparison_plots
 from lpc_scratch.experiments.tables import (
     epoch_table,
     epochs_until,
@@ -12,8 +11,9 @@ from lpc_scratch.experiments.tables import (
     write_csv,
     write_text,
 )
-from lpc_scratch.markdown import table
-from lpc_scratch.tensor_file import writing
+from lpc_scratch.files.markdown import table
+from lpc_scratch.files.tensors import writing
+from lpc_scratch.plots.comparison import save_comparison_plots
 
 LEARNED = 0.999
 """Training accuracy that counts as learned."""

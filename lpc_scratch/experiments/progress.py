@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
-from lpc_scratch.markdown import exact
+from lpc_scratch.files.markdown import exact
 
 
 class CellCount:

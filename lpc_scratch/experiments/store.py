@@ -13,8 +13,8 @@ from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
 from lpc_scratch.errors import ConfigError, LPCError, LPCWarning, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
-from lpc_scratch.history import COLUMNS
-from lpc_scratch.tensor_file import load_tensors, save_tensors, writing
+from lpc_scratch.files.tensors import load_tensors, save_tensors, writing
+from lpc_scratch.training.history import COLUMNS
 
 
 class ResultStore:

@@ -9,14 +9,7 @@ from matplotlib.figure import Figure
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
-from lpc_scratch.experiments.phases import PHASES, THRESHOLDS
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.sweep_plots import (
-    plot_code_geometry,
-    plot_equilibrium,
-    plot_metrics,
-    plot_phases,
-)
 from lpc_scratch.experiments.tables import (
     Table,
     cell_table,
@@ -24,10 +17,17 @@ from lpc_scratch.experiments.tables import (
     write_csv,
     write_text,
 )
-from lpc_scratch.markdown import exact, table
+from lpc_scratch.files.markdown import exact, table
+from lpc_scratch.files.tensors import writing
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures
-from lpc_scratch.tensor_file import writing
+from lpc_scratch.plots.sweep import (
+    plot_code_geometry,
+    plot_equilibrium,
+    plot_metrics,
+    plot_phases,
+)
+from lpc_scratch.theory.phases import PHASES, THRESHOLDS
 
 SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")
 """Names of the figures that a sweep can have."""

@@ -11,12 +11,12 @@ import numpy as np
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
-from lpc_scratch.experiments.phases import Phase, classify
 from lpc_scratch.experiments.store import cell_key
-from lpc_scratch.history import COLUMNS, Row
-from lpc_scratch.markdown import number
-from lpc_scratch.measuring import is_trivial
-from lpc_scratch.tensor_file import write_atomically, writing
+from lpc_scratch.files.markdown import number
+from lpc_scratch.files.tensors import write_atomically, writing
+from lpc_scratch.theory.phases import Phase, classify
+from lpc_scratch.training.history import COLUMNS, Row
+from lpc_scratch.training.measuring import is_trivial
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}

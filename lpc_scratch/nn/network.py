@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from lpc_scratch.backend import Array, Backend
 from lpc_scratch.nn.inputs import Standardisation, as_inputs
 from lpc_scratch.nn.layers import Container, Layer, Linear, ReLU, Sequential, walk
-from lpc_scratch.seeding import generator
+from lpc_scratch.nn.seeding import generator
 
 Architecture = Literal["binary", "linear", "nonlinear", "none"]
 

@@ -2,7 +2,7 @@
 
 ``runs`` has the figures of a training run. The others are those of the course in ``notebooks/``,
 so that a script can draw what a notebook draws. How a single panel is drawn is in
-:mod:`lpc_scratch.panels`; no figure uses pyplot, so nothing global changes.
+:mod:`lpc_scratch.plots.panels`; no figure uses pyplot, so nothing global changes.
 """
 
 from lpc_scratch.plots.runs import (

@@ -1,7 +1,7 @@
 """Every figure of a training run: what goes in is rows or arrays, what comes out is a `Figure`.
 
 The figures are made without pyplot, so nothing global changes and no display is needed. How a
-single panel is drawn is in :mod:`lpc_scratch.panels`.
+single panel is drawn is in :mod:`lpc_scratch.plots.panels`.
 
 Everywhere T snapshots, E members (networks trained side by side), C classes, D latent coordinates.
 ``rows`` are the rows of ``metrics.csv``: one mapping an evaluated epoch and member. In curves every
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from lpc_scratch.palette import GREY
-from lpc_scratch.panels import (
+from lpc_scratch.plots.palette import GREY
+from lpc_scratch.plots.panels import (
     Row,
     check_means,
     curves,

@@ -12,7 +12,7 @@ from lpc_scratch.errors import ConfigError
 from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.gradcheck import assert_gradient
 from lpc_scratch.nn.losses import softmax_cross_entropy
-from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
 
 

@@ -10,7 +10,7 @@ from host_cuda import reverse_order
 import lpc_scratch.backend
 from lpc_scratch.backend import get_backend
 from lpc_scratch.errors import DeviceError
-from lpc_scratch.seeding import generator
+from lpc_scratch.nn.seeding import generator
 
 SOURCE = (
     Path(lpc_scratch.backend.__file__)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from lpc_scratch.evaluation.figures import plot_robustness
+from lpc_scratch.plots.evaluation import plot_robustness
 
 
 def test_strength_beyond_what_an_axis_shows_is_left_out(tmp_path):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lpc_scratch.evaluation.figures import plot_calibration, plot_noise, plot_ood
 from lpc_scratch.evaluation.measurement import COLUMNS, LeftOut
 from lpc_scratch.evaluation.report import write_report
+from lpc_scratch.plots.evaluation import plot_calibration, plot_noise, plot_ood
 
 
 def rows_of(suite, test, measure, values, level=None, run="binary"):

@@ -20,7 +20,7 @@ from lpc_scratch.evaluation.ood import Detector, evaluate_ood
 from lpc_scratch.evaluation.splits import held_out_classes
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.transfer import evaluate_transfer
-from lpc_scratch.run_folder import RunFolder
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
 
 CONFIG = TrainConfig(hidden=(5,), latent_dim=3, gamma=1, seeds=(0, 1), epochs=1)

@@ -23,9 +23,9 @@ from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import DRAWS, evaluate_transfer
 from lpc_scratch.metrics.calibration import fit_temperature
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
+from lpc_scratch.training.trainer import Trainer
 
 CONFIG = TrainConfig(
     hidden=(32,), latent_dim=8, gamma=1, learning_rate=5e-3, epochs=12, seeds=(0, 1)

@@ -5,8 +5,8 @@ import pytest
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import train_together
-from lpc_scratch.history import COLUMNS
 from lpc_scratch.nn.losses import PENALTIES
+from lpc_scratch.training.history import COLUMNS
 
 SMALL = TrainConfig(
     dataset="gaussians",

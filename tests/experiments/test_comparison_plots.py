@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.experiments import comparison_plots as figures
 from lpc_scratch.metrics import fit_mixtures
 from lpc_scratch.plots import UNIMODAL_SCORE
+from lpc_scratch.plots import comparison as figures
 
 EPOCHS = [0, 10, 20, 40]
 FOUR = ["binary", "linear", "nonlinear", "none"]

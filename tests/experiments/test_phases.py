@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from lpc_scratch.experiments.phases import PHASES, THRESHOLDS, classify
-from lpc_scratch.measuring import is_trivial
+from lpc_scratch.theory.phases import PHASES, THRESHOLDS, classify
+from lpc_scratch.training.measuring import is_trivial
 
 COMPLETE = {
     "train_accuracy": 0.99,

@@ -12,7 +12,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.experiments.cells import Result, train_together
 from lpc_scratch.experiments.store import DamagedResultWarning, ResultStore, cell_key
-from lpc_scratch.tensor_file import load_tensors, save_tensors
+from lpc_scratch.files.tensors import load_tensors, save_tensors
 
 SMALL = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, gamma=0.1, epochs=0)
 INDIFFERENT = {"data_dir": Path("elsewhere"), "checkpoint_every": 3}

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.experiments import sweep_panels, sweep_plots
+from lpc_scratch.plots import sweep as sweep_plots
+from lpc_scratch.plots import sweep_panels
 
 GAMMAS = [0.01, 1.0, 100.0]
 NAN = float("nan")

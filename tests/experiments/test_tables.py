@@ -19,7 +19,7 @@ from lpc_scratch.experiments.tables import (
     write_csv,
     write_text,
 )
-from lpc_scratch.history import COLUMNS
+from lpc_scratch.training.history import COLUMNS
 
 
 def make_result(status="finished", epochs=(0, 2), message="", **settings):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lpc_scratch import load_run
-from lpc_scratch.array_export import write_npz
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.exports.arrays import write_npz
 from lpc_scratch.nn.backbones import BACKBONES, mlp
 from lpc_scratch.nn.gradcheck import assert_gradient, assert_layer_gradients
 from lpc_scratch.nn.layers import (
@@ -23,9 +23,9 @@ from lpc_scratch.nn.layers import (
 )
 from lpc_scratch.nn.losses import PENALTIES, softmax_cross_entropy
 from lpc_scratch.nn.network import Network, make_latent_layer
-from lpc_scratch.run_folder import RunFolder
-from lpc_scratch.trainer import Trainer
+from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(hidden=(12, 12), latent_dim=4, gamma=0.1, learning_rate=5e-3, epochs=2)
 
@@ -232,7 +232,7 @@ def test_recorded_step_of_nested_layers_is_that_of_the_cpu(cuda_stand_in):
 
 @pytest.mark.usefixtures("residual")
 def test_other_programs_do_not_get_a_network_that_they_cannot_compute(tmp_path):
-    from lpc_scratch.array_export import write_torch
+    from lpc_scratch.exports.arrays import write_torch
 
     train(SMALL, recorder=RunFolder(tmp_path))
     with pytest.raises(ConfigError, match="has the layer Residual, which other programs do not"):

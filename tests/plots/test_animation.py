@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lpc_scratch.panels import (
+from lpc_scratch.course.figures.animation import gif_tag, make_gif
+from lpc_scratch.plots.panels import (
     new_figure,
 )
-from lpc_scratch.plots.animation import gif_tag, make_gif
 
 
 @pytest.fixture

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from lpc_scratch.plots.backprop import plot_descent, plot_difference_errors, plot_weight_images
+from lpc_scratch.course.figures.backprop import (
+    plot_descent,
+    plot_difference_errors,
+    plot_weight_images,
+)
 
 EPOCHS = np.arange(5)
 STEPS = np.logspace(-8, -1, 8)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.plots import codes as plots
+from lpc_scratch.course.figures import codes as plots
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 NAMES = [f"class {c}" for c in range(4)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.plots.evidence import (
+from lpc_scratch.course.figures.evidence import (
     plot_adversarials,
     plot_evidence,
     plot_seeds,

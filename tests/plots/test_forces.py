@@ -5,7 +5,7 @@ import pytest
 from matplotlib.quiver import Quiver
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.plots import forces
+from lpc_scratch.course.figures import forces
 
 X = np.linspace(-2, 2, 9)
 GRID = np.stack(np.meshgrid(X, X), axis=-1)

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from lpc_scratch.plots.latent import plot_emerging_codes, plot_latent_means, plot_latent_points
+from lpc_scratch.course.figures.latent import (
+    plot_emerging_codes,
+    plot_latent_means,
+    plot_latent_points,
+)
 
 NAMES = ("a", "b", "c")
 

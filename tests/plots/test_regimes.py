@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.plots.regimes import plot_forces, plot_histograms, plot_schedules
+from lpc_scratch.course.figures.regimes import plot_forces, plot_histograms, plot_schedules
 
 Z = np.linspace(0, 2, 21)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch import panels, plots
+from lpc_scratch import plots
+from lpc_scratch.plots import panels
 
 EPOCHS = np.array([0, 1, 2, 5, 10, 20, 30, 40, 60, 80, 100])
 EDGES = np.linspace(-3, 3, 31)

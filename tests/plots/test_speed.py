@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lpc_scratch.plots.speed import plot_ratios, plot_roofline, plot_times
+from lpc_scratch.course.figures.speed import plot_ratios, plot_roofline, plot_times
 
 SIZES = [1, 10, 100]
 

@@ -1,0 +1,190 @@
+"""Figures of notebook 08: what a training step costs, by a model and by kept measurements."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+
+from lpc_scratch.plots.palette import DASHES, GREY, MARKERS, line_style, mark_style
+from lpc_scratch.plots.panels import draw_grid, literal, new_figure, tidy
+
+MAX_LINES = len(DASHES)
+
+
+def plot_roofline(
+    peaks: Mapping[str, float],
+    bandwidth: float,
+    intensities: Mapping[str, float],
+    limits: tuple[float, float] = (0.05, 1000),
+) -> Figure:
+    """Draw the highest rate of operations that memory and arithmetic allow, and where work lies.
+
+    Parameters
+    ----------
+    peaks : mapping of str to float
+        Operations a second of the arithmetic units, for each precision; up to seven.
+    bandwidth : float
+        Bytes a second between memory and arithmetic.
+    intensities : mapping of str to float
+        Operations for each byte moved, of up to nine kinds of work; drawn on the lowest roof.
+    limits : two floats
+        First and last intensity shown, in operations a byte.
+
+    Returns
+    -------
+    Figure
+        One panel, both axes logarithmic, with rates in units of 10¹² a second.
+
+    Raises
+    ------
+    ValueError
+        For a number that is not positive, or more than can be told apart.
+    """
+    numbers = [*peaks.values(), bandwidth, *intensities.values(), *limits]
+    if not peaks or not np.all(np.asarray(numbers) > 0):
+        raise ValueError("peaks, bandwidth, intensities and limits must be positive numbers.")
+    _check_number(len(peaks), MAX_LINES, "roofs")
+    _check_number(len(intensities), len(MARKERS), "points")
+    figure = new_figure(8, 3.9)
+    axes = figure.subplots()
+    _prepare(axes)
+    for place, (name, peak) in enumerate(peaks.items()):
+        ridge = peak / bandwidth
+        x = np.unique([limits[0], np.clip(ridge, *limits), limits[1]])
+        roof = np.minimum(peak, bandwidth * x) / 1e12
+        style = line_style(place) | {"marker": ""}
+        axes.plot(x, roof, label=f"{name}: bends at {ridge:.0f}", **style)
+    lowest = min(peaks.values())
+    for (name, intensity), marker in zip(intensities.items(), MARKERS, strict=False):
+        rate = min(lowest, bandwidth * intensity) / 1e12
+        point = axes.plot(intensity, rate, marker, ms=8, label=literal(name), zorder=3)[0]
+        point.set(markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.5)
+    axes.set(xscale="log", yscale="log", xlim=limits)
+    axes.set_xlabel("operations for each byte moved")
+    axes.set_ylabel("10¹² operations a second, at most")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def plot_times(
+    panels: Mapping[str, tuple[npt.ArrayLike, Mapping[str, npt.ArrayLike]]],
+    quantity: str,
+    heading: str = "",
+) -> Figure:
+    """Draw times against sizes on logarithmic axes, one panel for each kind of size.
+
+    Parameters
+    ----------
+    panels : mapping of str to (array (T,), mapping of str to (T,) array)
+        For each label of the horizontal axis the sizes, and up to seven curves with their names;
+        nan where a curve has no value. A name looks the same in every panel.
+    quantity : str
+        Label of the vertical axis, with its unit.
+    heading : str
+        Stands above the panels.
+
+    Returns
+    -------
+    Figure
+        Panels side by side with one vertical scale and one legend.
+
+    Raises
+    ------
+    ValueError
+        For no panel, a curve of another length than its sizes, a number that is not positive, or
+        more curves than can be told apart.
+    """
+    if not panels:
+        raise ValueError("panels is empty: there is nothing to draw.")
+    names = list(dict.fromkeys(name for _, curves in panels.values() for name in curves))
+    _check_number(len(names), MAX_LINES, "curves")
+    figure = new_figure(4.4 * len(panels) + 2, 3.8)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    handles = {}
+    for axes, (label, (sizes, curves)) in zip(grid, panels.items(), strict=True):
+        _prepare(axes)
+        x = np.asarray(sizes, dtype=np.float64)
+        for name, curve in curves.items():
+            y = np.asarray(curve, dtype=np.float64)
+            if y.shape != x.shape or x.ndim != 1:
+                raise ValueError(f"{name!r} has shape {y.shape}, and its sizes have {x.shape}.")
+            if np.any(y <= 0) or np.any(x <= 0):
+                raise ValueError(f"{name!r} has a number that is not positive, on a log axis.")
+            style = line_style(names.index(name))
+            handles[name] = axes.plot(x, y, ms=5, label=name, **style)[0]
+        axes.set(xscale="log", yscale="log", xlabel=label)
+        ticks = x if len(x) <= 6 else x[:: -(-len(x) // 6)]
+        axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    grid[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    grid[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    grid[0].yaxis.set_minor_formatter(NullFormatter())
+    grid[0].set_ylabel(quantity)
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
+    if heading:
+        figure.suptitle(heading, fontsize=10, color=GREY)
+    return figure
+
+
+def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Figure:
+    """Draw ratios of times as marks on a logarithmic axis, a row for each thing compared.
+
+    Parameters
+    ----------
+    names : sequence of R str
+        What the rows are, from top to bottom.
+    ratios : mapping of str to (R,) array
+        For each of up to seven peers its time over ours; nan where there is none.
+
+    Returns
+    -------
+    Figure
+        One panel with a line at 1, where both take the same time.
+
+    Raises
+    ------
+    ValueError
+        For no row, a peer with another number of ratios, a ratio that is not positive, or more
+        peers than can be told apart.
+    """
+    _check_number(len(ratios), MAX_LINES, "peers")
+    rows = np.arange(len(names))
+    if not len(names):
+        raise ValueError("names is empty: there is nothing to draw.")
+    figure = new_figure(10, 0.5 * len(names) + 0.9)
+    axes = figure.subplots()
+    _prepare(axes)
+    axes.axvline(1, color=GREY, linestyle="--", linewidth=1.2)
+    apart = 0.6 / max(len(ratios), 1)  # marks of a row stand below each other, so that none hides
+    for place, (peer, values) in enumerate(ratios.items()):
+        x = np.asarray(values, dtype=np.float64)
+        if x.shape != rows.shape:
+            raise ValueError(f"{peer!r} has shape {x.shape}, and there are {len(rows)} names.")
+        if np.any(x <= 0):
+            raise ValueError(f"{peer!r} has a ratio that is not positive, on a log axis.")
+        y = rows + apart * (place - (len(ratios) - 1) / 2)
+        axes.plot(x, y, linestyle="none", ms=6, label=peer, **mark_style(place))
+    axes.set_yticks(rows, [literal(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xscale("log")
+    places = [0.8, 1, 1.5, 2, 3, 4, 6]
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel("time of the peer / time of ours (right of 1, ours is faster)")
+    figure.legend(loc="outside right upper", frameon=False)
+    return figure
+
+
+def _prepare(axes: Axes) -> None:
+    tidy(axes)
+    draw_grid(axes)
+
+
+def _check_number(number: int, most: int, of: str) -> None:
+    if number > most:
+        raise ValueError(f"there are marks for {most} {of}, not for {number}.")

@@ -1,0 +1,1 @@
+"""How anything reaches a disk whole, and is read back checked."""

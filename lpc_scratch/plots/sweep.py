@@ -1,0 +1,373 @@
+"""Every figure of a sweep: phases, curves and heat maps over the settings.
+
+As in :mod:`lpc_scratch.plots`, a table goes in and a `Figure` comes out. What a table holds, and
+how a single panel is drawn, is in :mod:`lpc_scratch.plots.sweep_panels`. Deviations over
+seeds have ddof 1. On a logarithmic axis mean and deviation are those of the logarithm.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lpc_scratch.plots.comparison import PANELS
+from lpc_scratch.plots.palette import GREY
+from lpc_scratch.plots.panels import drawable, new_figure
+from lpc_scratch.plots.sweep_panels import (
+    Table,
+    add_legend,
+    average,
+    axis_values,
+    check_columns,
+    describe,
+    draw_curves,
+    draw_heatmap,
+    draw_marks,
+    draw_phases,
+    finish,
+    group,
+    is_numeric,
+    is_wide,
+    line_handles,
+    line_styles,
+    name_axis,
+    phase_handles,
+)
+
+MAX_COLUMNS = 3  # panels side by side
+SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"
+
+
+@dataclass(frozen=True)
+class SweepMetric:
+    """How a metric is shown: title and unit of its panel, and its axis."""
+
+    title: str
+    unit: str
+    log: bool = False
+    limits: tuple[float | None, float | None] = (0.0, None)
+
+
+OVERVIEW: Mapping[str, SweepMetric] = {
+    "test_accuracy": SweepMetric(*PANELS["test_accuracy"], limits=(None, None)),
+    "nc1": SweepMetric(*PANELS["nc1"], log=True),
+    "peak_distance": SweepMetric(*PANELS["peak_distance"]),
+    "same_code": SweepMetric("Same code", "share of the samples", limits=(-0.03, 1.03)),
+    "code_spread": SweepMetric("Unequal code distances", "std over pairs / D"),
+    "latent_entropy": SweepMetric("Latent entropy", "nats", limits=(None, None)),
+}
+"""The panels of `plot_metrics`, by the metric that they show."""
+_PREDICTED = {"linestyle": "-", "marker": "_", "label": "||z|| predicted by the forces"}
+_BOUND = {"linestyle": ":", "marker": ".", "label": "bound of ||z|| at equilibrium"}
+_GUIDE: dict[str, Any] = {
+    "color": GREY,
+    "linestyle": (0, (6, 4)),
+    "label": "proportional to √gamma",
+}
+
+
+def plot_phases(
+    table: Table,
+    x: str = "gamma",
+    y: str | None = None,
+    panels_by: str | None = None,
+    thresholds: Sequence[str] = (),
+) -> Figure:
+    """Phase diagram: the phase of training at every place of one or two axes.
+
+    Parameters
+    ----------
+    table : sequence of mappings
+        With the axes, ``status`` and ``phase``, one of `experiments.phases.PHASES` or, for a cell
+        that failed, anything else.
+    x, y : str
+        Axes; without `y` there is one row of squares.
+    panels_by : str, optional
+        Setting that has a panel for each of its values.
+    thresholds : sequence of str
+        How the phases are told, written under the figure.
+
+    Returns
+    -------
+    Figure
+        Where seeds disagree, a square is divided into stripes as wide as their shares. A cross is
+        where no cell has a phase.
+    """
+    check_columns(table, "phase")
+    columns, rows = axis_values(table, x), axis_values(table, y) if y else [None]
+    by = [panels_by] if panels_by else []
+    panels = group(table, by)
+    side_by_side = min(len(panels), 2)
+    lines = -(-len(panels) // side_by_side)
+    width = 3.4 + side_by_side * (0.3 + 0.45 * max(len(columns), 5))
+    note = "\n".join(fill(line, int(14 * width), subsequent_indent="    ") for line in thresholds)
+    height = lines * (1.25 + 0.45 * len(rows)) + 0.15 * (note.count("\n") + 2 * bool(note))
+    figure = new_figure(width, max(height, 2.0))
+    grid = figure.subplots(lines, side_by_side, squeeze=False, sharey=True)
+    for axes, (key, cells) in _paired(grid, panels):
+        draw_phases(axes, cells, x, columns, y, rows)
+        axes.set_title(", ".join(map(describe, by, key)))
+        axes.set_aspect("equal")
+    for axes in grid[:, 1:].flat:
+        axes.set_ylabel("")
+    figure.legend(
+        handles=phase_handles(),
+        loc="outside right upper",
+        frameon=False,
+        fontsize=9,
+        handleheight=1.3,
+    )
+    if note:
+        figure.supxlabel(note, x=0.02, ha="left", fontsize=8, color=GREY)
+    return figure
+
+
+def plot_metric_curves(
+    table: Table,
+    metric: str,
+    x: str,
+    label: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    lines_by: Sequence[str] = (),
+    marks: Mapping[str, float] = {},
+) -> Figure:
+    """Mean of a metric over seeds against an axis, with ±1 standard deviation.
+
+    Parameters
+    ----------
+    metric, label : str
+        Column that is drawn, and what is written along its axis.
+    x : str
+        Axis; one whose values are not numbers has bars side by side instead of lines.
+    log_x, log_y : bool
+        Which axes are logarithmic; on `log_y`, what is not positive is left out.
+    lines_by : sequence of str
+        Settings that have a line for each of their combinations.
+    marks : mapping of str to float
+        Values of `x` that are marked by a vertical line, by what the legend says of them.
+    """
+    check_columns(table, metric)
+    figure = new_figure(6, 4.4)
+    axes = figure.subplots()
+    band = partial(average, metric=metric, log=log_y)
+    draw_curves(axes, table, x, lines_by, band, log_x, log_y)
+    axes.set_ylabel(label)
+    add_legend(figure, [*line_handles(table, lines_by), *draw_marks(axes, marks)], _note(table))
+    return figure
+
+
+def plot_metric_heatmap(
+    table: Table, metric: str, x: str, y: str, label: str, log: bool = False
+) -> Figure:
+    """Mean of a metric over seeds at every place of two axes; crosses where it has no value.
+
+    Parameters
+    ----------
+    metric, label : str
+        Column that is drawn, and what is written along the colour bar.
+    x, y : str
+        Axes, whose values are evenly spaced.
+    log : bool
+        Whether the colours are logarithmic, which leaves out what is not positive.
+    """
+    check_columns(table, metric)
+    figure = new_figure(*_heatmap_size(table, x, y))
+    draw_heatmap(figure.subplots(), table, metric, x, y, label, log)
+    return figure
+
+
+def plot_metrics(
+    table: Table,
+    axes: Sequence[str],
+    metrics: Mapping[str, SweepMetric] = OVERVIEW,
+    marks: Mapping[str, float] = {},
+) -> Figure:
+    """One figure with a small panel for every metric, whatever the axes of the sweep are.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        The axes on which the cells differ; the seed may be among them. Two that are numbers, and
+        no others, give heat maps. Otherwise the panels have curves against the one with the most
+        numbers (if no axis has three: against the one with the most values), and the others are
+        told by the lines.
+    metrics : mapping of str to SweepMetric
+        The panels, by the metrics that they show.
+    marks : mapping of str to float
+        As in `plot_metric_curves`; not drawn on heat maps.
+    """
+    if not metrics:
+        raise ValueError("metrics is empty: there is no panel to draw.")
+    check_columns(table, *metrics)
+    values = {axis: axis_values(table, axis) for axis in axes if axis != "seed"}
+    if not values:
+        raise ValueError("axes is empty: name an axis other than the seed.")
+    x, *others = sorted(values, key=lambda axis: _rank(values[axis]), reverse=True)
+    heatmaps = len(values) == 2 and all(map(is_numeric, values.values()))
+    columns = min(len(metrics), MAX_COLUMNS)
+    lines = -(-len(metrics) // columns)
+    width, height = _heatmap_size(table, x, others[0]) if heatmaps else (3.7, 2.8)
+    figure = new_figure(columns * width, lines * height + (0 if heatmaps else 0.9))
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for panel, (metric, shown) in _paired(grid, metrics):
+        panel.set_title(shown.title)
+        if heatmaps:
+            draw_heatmap(panel, table, metric, x, others[0], shown.unit, shown.log)
+            continue
+        band = partial(average, metric=metric, log=shown.log)
+        draw_curves(panel, table, x, others, band, is_wide(values[x]), shown.log)
+        panel.set_ylabel(shown.unit)
+        if panel.lines and not shown.log:
+            panel.set_ylim(*shown.limits)
+        handles = draw_marks(panel, marks)
+    if not heatmaps:
+        add_legend(figure, [*line_handles(table, others), *handles], _note(table))
+    return figure
+
+
+def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
+    """Norms that the balance of forces sets, and margin, against gamma on logarithmic axes.
+
+    Parameters
+    ----------
+    table : sequence of mappings
+        With ``gamma, latent_norm, predicted_norm, norm_bound, classifier_norm, margin``; cells
+        with gamma 0 and values that a logarithmic axis cannot show are left out.
+    lines_by : sequence of str
+        Settings to tell apart: the first by lines, of which about four stay legible, every
+        combination of the others by a row of panels.
+
+    Returns
+    -------
+    Figure
+        Three panels a row: the norm of z, measured, predicted and its bound; the norm of W_y, with
+        a dashed line that grows as sqrt(gamma); the margin.
+    """
+    check_columns(table, "latent_norm", "predicted_norm", "norm_bound", "classifier_norm", "margin")
+    gammas = [gamma for gamma in axis_values(table, "gamma") if drawable(gamma, log=True)]
+    first, others = lines_by[:1], lines_by[1:]
+    rows, styles = group(table, others), line_styles(table, first)
+    figure = new_figure(11, 1.1 + 3 * len(rows))
+    grid = figure.subplots(len(rows), 3, squeeze=False)
+    for panels, (key, cells) in zip(grid, rows.items(), strict=True):
+        norms, weights, margins = panels
+        for line, part in group(cells, first).items():
+            style = styles[line] | {"linewidth": 1.5, "markersize": 5}
+            _draw_means(norms, part, "latent_norm", gammas, **style | {"linestyle": ""})
+            _draw_means(norms, part, "predicted_norm", gammas, **style | _PREDICTED)
+            _draw_means(norms, part, "norm_bound", gammas, **style | _BOUND)
+            _draw_means(weights, part, "classifier_norm", gammas, **style)
+            _draw_means(margins, part, "margin", gammas, **style)
+        _draw_guide(weights)
+        for panel in panels:
+            if gammas:
+                name_axis(panel, "gamma", gammas, log=True)
+            finish(panel, log_y=True)
+        name = ", ".join(map(describe, others, key))
+        norms.set_ylabel(f"{name}\n||z||" if name else "||z||")
+        weights.set_ylabel("||$W_y$||")
+        margins.set_ylabel("logits")
+    for panel, title in zip(grid[0], ("Latent layer", "Classifier", "Margin"), strict=True):
+        panel.set_title(title)
+    measured = {"color": GREY, "marker": "o", "linestyle": "", "label": "||z|| measured"}
+    kinds = (measured, {"color": GREY} | _PREDICTED, {"color": GREY} | _BOUND, _GUIDE)
+    handles = [*line_handles(table, first), *(Line2D([], [], **kind) for kind in kinds)]
+    add_legend(figure, handles)
+    return figure
+
+
+def plot_code_geometry(
+    table: Table, x: str, lines_by: Sequence[str] = (), simplex: float | None = None
+) -> Figure:
+    """Pairwise Hamming distance of the class codes against an axis.
+
+    Parameters
+    ----------
+    table : sequence of mappings
+        With ``code_distance`` and ``code_spread``, mean and standard deviation over the pairs.
+    x, lines_by
+        Settings that have a line for each of their combinations.
+    simplex : float, optional
+        The distance of every pair in a simplex, drawn as a line.
+
+    Returns
+    -------
+    Figure
+        Means over seeds; the band is ±1 standard deviation over pairs, nothing for an equidistant
+        code.
+    """
+    check_columns(table, "code_distance", "code_spread")
+    figure = new_figure(6, 4.4)
+    axes = figure.subplots()
+
+    def over_pairs(cells: Table) -> tuple[float, float, float]:
+        mean, spread = average(cells, "code_distance")[0], average(cells, "code_spread")[0]
+        return mean, mean - spread, mean + spread
+
+    draw_curves(
+        axes, table, x, lines_by, over_pairs, log_x=is_wide(axis_values(table, x)), bars=True
+    )
+    axes.set_ylabel("Hamming distance / D")
+    handles = line_handles(table, lines_by)
+    if simplex is not None and axes.lines:
+        label = f"simplex ({simplex:.3f})"
+        handles.append(axes.axhline(simplex, color=GREY, linestyle=(0, (4, 3)), label=label))
+    add_legend(
+        figure, handles, "mean over seeds, shaded or barred ±1 standard deviation over pairs"
+    )
+    return figure
+
+
+def _paired(grid: npt.NDArray, panels: Mapping[Any, Any]) -> Iterator[tuple[Axes, tuple[Any, Any]]]:
+    """Yield axes with what they are to show, and switch off those that are left over."""
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    yield from zip(grid.flat, panels.items(), strict=False)
+
+
+def _rank(values: Sequence[Any]) -> tuple[bool, int]:
+    """Return how well values suit the horizontal axis, for comparison."""
+    return is_numeric(values) and len(values) > 2, len(values)
+
+
+def _heatmap_size(table: Table, x: str, y: str) -> tuple[float, float]:
+    """Return width and height that leave room for the numbers in the cells."""
+    columns, rows = len(axis_values(table, x)), len(axis_values(table, y))
+    return max(3.2, 1.9 + 0.5 * columns), max(2.8, 1.1 + 0.32 * rows)
+
+
+def _note(table: Table) -> str | None:
+    """Return what lines and bands are, if there is more than one seed."""
+    return SEEDS if len(axis_values(table, "seed")) > 1 else None
+
+
+def _draw_means(
+    axes: Axes, table: Table, metric: str, gammas: Sequence[float], **style: Any
+) -> None:
+    """Draw the means of a metric against gamma, as far as a logarithmic axis shows them."""
+    there = group(table, ["gamma"])
+    means = np.array([average(there.get((g,), ()), metric, log=True)[0] for g in gammas])
+    if np.isfinite(means).any():
+        axes.plot(gammas, means, **style)
+
+
+def _draw_guide(axes: Axes) -> None:
+    """Draw c sqrt(gamma), with c from the middle half of the gammas of what has been drawn."""
+    if not axes.lines:
+        return
+    points = np.concatenate([np.asarray(line.get_xydata()) for line in axes.lines])
+    gammas, norms = np.log(points[np.isfinite(points[:, 1])]).T
+    low, high = gammas.min(), gammas.max()
+    middle = np.abs(gammas - (low + high) / 2) <= (high - low) / 4
+    if middle.any():
+        c = np.mean(norms[middle] - gammas[middle] / 2)
+        ends = np.clip(2 * (np.array([norms.min(), norms.max()]) - c), low, high)
+        axes.plot(np.exp(ends), np.exp(c + ends / 2), **_GUIDE, zorder=1)

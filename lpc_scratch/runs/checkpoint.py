@@ -1,0 +1,137 @@
+"""The state of a training run on disk: what is saved, and what a saved one must fit to go on.
+
+Nothing is believed that was not checked: a checkpoint must be of the same settings and data as
+the run that it is loaded into, and all its numbers finite.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
+from lpc_scratch.errors import RunFolderError, one_line
+from lpc_scratch.files.tensors import check_tensors, load_tensors, save_tensors
+from lpc_scratch.runs.dataset_file import fingerprint, has_fingerprint, may_be_same
+from lpc_scratch.training.history import EDGES, Snapshots
+from lpc_scratch.training.trainer import Trainer
+
+
+def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
+    """Raise RunFolderError unless what was trained with one configuration may go on with another.
+
+    `what` was trained, for the message: "the run in runs/mine".
+    """
+    for name, old, new in differences(stored, config):
+        raise RunFolderError(f"{what} has {name} {old!r} and cannot be resumed with {new!r}")
+    if stored.learning_rate_schedule == "cosine" and stored.epochs != config.epochs:
+        raise RunFolderError(
+            f"{what} cannot be resumed with epochs {config.epochs} in place of {stored.epochs}: "
+            "its cosine schedule depends on them"
+        )
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
+    """Yield name and values of every setting that must be the same in one run, and is not."""
+    for name, facts in SETTINGS.items():
+        a, b = getattr(one, name), getattr(other, name)
+        if a != b and not facts.on_resume and not (name == "dataset" and may_be_same(a, b)):
+            yield name, a, b
+
+
+def save_model(path: Path, trainer: Trainer, epoch: int) -> None:
+    """Write the network's parameters as `hidden.0.W`, …, `classifier.b`, W as (in, out)."""
+    to_host = trainer.backend.to_host
+    parameters = trainer.network.named_parameters() | trainer.network.named_state()
+    metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
+    save_tensors(path, {name: to_host(tensor) for name, tensor in parameters.items()}, metadata)
+
+
+def save_state(path: Path, trainer: Trainer, epoch: int) -> None:
+    """Write all that training goes on from: parameters, optimiser moments and counters."""
+    to_host = trainer.backend.to_host
+    tensors = {name: to_host(tensor) for name, tensor in _state(trainer).items()}
+    counters = {"epoch": epoch, "steps": trainer.optimizer.steps, "seconds": trainer.seconds}
+    text = {name: repr(value) for name, value in counters.items()}
+    text |= {"config": dump_config(trainer.config), "data": fingerprint(trainer.dataset)}
+    save_tensors(path, tensors, text)
+
+
+def load_state(path: Path, trainer: Trainer) -> int:
+    """Put a trainer back to where `save_state` found it; return the completed epochs.
+
+    Nothing of the trainer is changed unless all of it fits.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing, damaged, or of another configuration, network or data set; the
+        message names the first difference.
+    """
+    tensors, text = load_tensors(path)
+    try:
+        epoch, steps, seconds = int(text["epoch"]), int(text["steps"]), float(text["seconds"])
+        settings, data = text["config"], text["data"]
+        if min(epoch, steps, seconds) < 0 or not math.isfinite(seconds):
+            raise ValueError(f"epoch {epoch}, steps {steps}, seconds {seconds}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{path} is no checkpoint of this version ({one_line(error)})"
+        ) from error
+    check_settings(str(path), parse_config(settings, str(path), TrainConfig), trainer.config)
+    if not has_fingerprint(trainer.dataset, data):
+        raise RunFolderError(
+            f"{path} is of a run on other data than {trainer.dataset.name} is now: say with "
+            "--dataset or --data-dir where those are that it was trained on"
+        )
+    check_tensors(path, tensors, _state(trainer))
+    if steps != epoch * trainer.steps_per_epoch:
+        raise RunFolderError(
+            f"{path} has taken {steps} steps in {epoch} epochs, and this run takes "
+            f"{trainer.steps_per_epoch} in each"
+        )
+    for name, target in _state(trainer).items():
+        target[...] = trainer.backend.to_device(tensors[name])
+    trainer.optimizer.steps, trainer.seconds = steps, seconds
+    return epoch
+
+
+def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> Snapshots:
+    """Read the snapshots of the latent layer up to and with an epoch.
+
+    `sizes` are the numbers of networks, classes and latent dimensions that they must be of.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing, damaged or of other networks.
+    """
+    tensors, _ = load_tensors(path)
+    try:
+        snapshots = Snapshots.from_arrays(tensors, last_epoch)
+    except ValueError as error:
+        raise RunFolderError(f"{path} is damaged ({error})") from error
+    epochs, means = len(tensors["epochs"]), tensors["class_means"]
+    bins = len(EDGES) - 1
+    for name, expected in (("counts", (epochs, sizes[0], bins)), ("class_means", (epochs, *sizes))):
+        found = tensors[name].shape
+        if found != expected:
+            raise RunFolderError(
+                f"{path} does not fit this run: its {name} are {found}, and should be {expected}"
+            )
+    if not np.isfinite(means).all():
+        raise RunFolderError(f"{path} does not fit this run: its class_means are not finite")
+    return snapshots
+
+
+def _state(trainer: Trainer) -> dict[str, Array]:
+    """Return the arrays that training changes, by name."""
+    moments, state = trainer.optimizer.moments, trainer.network.named_state()
+    return {
+        "parameters": trainer.network.parameters,
+        **{f"optimizer.{name}": moment for name, moment in moments.items()},
+        **{f"state.{name}": array for name, array in state.items()},
+    }

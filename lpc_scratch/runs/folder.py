@@ -1,0 +1,242 @@
+"""The folder of a run: configuration, metrics, model, and the state to resume from."""
+
+import json
+import shutil
+from itertools import product
+from pathlib import Path
+
+from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.errors import RunFolderError
+from lpc_scratch.exports.arrays import EXPORTS
+from lpc_scratch.files.tensors import (
+    load_tensors,
+    lock_file,
+    save_tensors,
+    write_atomically,
+    writing,
+)
+from lpc_scratch.plots import RUN_PLOTS, save_run_plots
+from lpc_scratch.runs.checkpoint import (
+    check_settings,
+    load_snapshots,
+    load_state,
+    save_model,
+    save_state,
+)
+from lpc_scratch.runs.dataset_file import describe_dataset, read_dataset_description
+from lpc_scratch.runs.environment import describe_environment
+from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
+from lpc_scratch.training.history import History, Row
+from lpc_scratch.training.trainer import Trainer
+
+
+class RunFolder:
+    """The files of one run; a `training.Recorder`.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; made when training begins.
+    resume : bool
+        Continue the run that is in it.
+    overwrite : bool
+        Replace the run that is in it.
+
+    Attributes
+    ----------
+    path, plots : Path
+        The folder, and that of its figures.
+    """
+
+    def __init__(self, path: Path, resume: bool = False, overwrite: bool = False) -> None:
+        self.path = path
+        self.plots = path / "plots"
+        self._config = path / "config.yaml"
+        self._environment = path / "environment.json"
+        self._metrics = path / "metrics.csv"
+        self._latent = path / "latent.safetensors"
+        self._model = path / "model.safetensors"
+        self._state = path / "checkpoint.safetensors"
+        self._dataset = path / "dataset.json"
+        self._files = (
+            *(self._config, self._environment, self._dataset, self._metrics),
+            *(self._latent, self._model, self._state),
+        )
+        self._begun = False
+        self._resume = resume
+        self._overwrite = overwrite
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether any file of a run is in the folder."""
+        return any(file.exists() for file in self._files)
+
+    def read_config(self) -> TrainConfig:
+        """Return the configuration of the run in the folder.
+
+        Raises
+        ------
+        RunFolderError
+            If there is none.
+        """
+        if not self._config.exists():
+            raise RunFolderError(f"{self.path} holds no run to resume: it has no config.yaml")
+        return load_config(self._config, TrainConfig)
+
+    def check(self, config: TrainConfig) -> None:
+        """Raise RunFolderError if such a run may not be written here; write nothing.
+
+        A folder that holds a run must be resumed, with the settings of that run, or overwritten.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{self.path} is a file, and a run needs a folder")
+        if self._resume:
+            check_settings(f"the run in {self.path}", self.read_config(), config)
+            if not self._state.exists() and self._is_trained():
+                raise RunFolderError(
+                    f"the run in {self.path} has no checkpoint.safetensors to resume from: start "
+                    "it again with --overwrite"
+                )
+        elif self.holds_run and not self._overwrite:
+            raise RunFolderError(
+                f"{self.path} already holds a run: continue it with --resume, replace it with "
+                "--overwrite, or name another folder with --output"
+            )
+
+    def begin(self, trainer: Trainer, history: History) -> int | None:
+        """Check the folder, and load the state, rows and snapshots of the run to resume.
+
+        A new run writes nothing here: its folder is made when there is something to keep.
+
+        Returns
+        -------
+        int or None
+            The epochs completed by the run to resume; None for a new one.
+
+        Raises
+        ------
+        RunFolderError
+            As `check`; or if what is to be resumed cannot be read or is further than the epochs
+            asked for, or the folder cannot be written.
+        """
+        self.check(trainer.config)
+        if not self._resume or not self._state.exists():  # killed before its first checkpoint
+            return None
+        epoch = load_state(self._state, trainer)
+        members, classes = len(trainer.config.seeds), trainer.dataset.num_classes
+        if epoch > trainer.config.epochs:
+            raise RunFolderError(
+                f"the run in {self.path} is already at epoch {epoch}, beyond epochs "
+                f"{trainer.config.epochs}: ask for more"
+            )
+        history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
+        history.snapshots = load_snapshots(
+            self._latent, epoch, (members, classes, trainer.network.latent_dim)
+        )
+        measured = [(row["epoch"], row["seed"]) for row in history.rows]
+        if measured != list(product(history.snapshots.epochs, trainer.config.seeds)):
+            raise RunFolderError(
+                f"{self._metrics} and {self._latent.name} do not hold the same epochs: start the "
+                "run again with --overwrite"
+            )
+        with writing(self.path, " to resume"):
+            self._lock()
+            self._remove_partial_files()
+            self._describe(trainer)
+            write_atomically(self._metrics, format_metrics(history.rows).encode())
+        self._begun = True
+        return epoch
+
+    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+        """Replace metrics, snapshots, model and state by those of a measured epoch.
+
+        The first call makes the folder of a new run, and removes a run that is already there.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written.
+        """
+        epoch = history.snapshots.epochs[-1]
+        with writing(self.path, f" to keep epoch {epoch}"):
+            if not self._begun:
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._lock()
+                self.check(trainer.config)  # another process may have been here since
+                if self._overwrite:
+                    self._clear()
+                self._remove_partial_files()
+                self._describe(trainer)
+                self._begun = True
+            # Whole, not appended to: a crash would leave half a row.
+            write_atomically(self._metrics, format_metrics(history.rows).encode())
+            save_tensors(self._latent, history.snapshots.to_arrays())
+        self.checkpoint(trainer, epoch)
+
+    def checkpoint(self, trainer: Trainer, epoch: int) -> None:
+        """Replace model and state by those after an epoch.
+
+        The state comes last: where it says that an epoch is done, the rest is there too.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written.
+        """
+        with writing(self.path, f" to keep epoch {epoch}"):
+            save_model(self._model, trainer, epoch)
+            save_state(self._state, trainer, epoch)
+
+    def draw(self) -> list[Path]:
+        """Draw the figures of the run from its files, and return those of the figures.
+
+        Raises
+        ------
+        RunFolderError
+            If a file of the run is missing or damaged, or the figures cannot be written.
+        """
+        class_names = read_dataset_description(self._dataset).class_names
+        rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
+        with writing(self.path, " to draw its figures"):
+            return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
+
+    def _is_trained(self) -> bool:
+        """Return whether the folder holds more than an untrained network."""
+        rows = read_metrics(self._metrics) if self._metrics.exists() else []
+        saved = load_tensors(self._model)[1].get("epoch") if self._model.exists() else "0"
+        return saved != "0" or any(row["epoch"] > 0 for row in rows)
+
+    def _clear(self) -> None:
+        """Remove an old run's files, first those that it is resumed from."""
+        plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
+        exports = (self.path / name for name in EXPORTS.values())
+        for file in (self._state, self._config, *self._files, *plots, *exports):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+
+    def _remove_partial_files(self) -> None:
+        """Remove what a killed process was writing."""
+        for file in self._files:
+            for partial in self.path.glob(f"{file.name}.*.partial"):
+                partial.unlink(missing_ok=True)
+
+    def _lock(self) -> None:
+        """Keep other processes from writing here, until this one ends.
+
+        Raises
+        ------
+        RunFolderError
+            If another process does.
+        """
+        if not lock_file(self.path / ".lock", self):
+            raise RunFolderError(
+                f"another process is writing to {self.path}: wait for it, or name another folder "
+                "with --output"
+            )
+
+    def _describe(self, trainer: Trainer) -> None:
+        write_atomically(self._config, dump_config(trainer.config).encode())
+        about = describe_environment(trainer.backend, trainer.network.parameters.size)
+        write_atomically(self._environment, json.dumps(about, indent=2).encode())
+        dataset = json.dumps(describe_dataset(trainer.dataset), indent=2)
+        write_atomically(self._dataset, dataset.encode())

@@ -1,0 +1,39 @@
+"""The table `metrics.csv`: from rows to text and back."""
+
+import csv
+import io
+from pathlib import Path
+
+from lpc_scratch.errors import RunFolderError, one_line
+from lpc_scratch.training.history import COLUMNS, Row
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Read `metrics.csv` back as the rows that were written.
+
+    A last line without its end, the trace of a crash, is left out.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is missing or not such a table.
+    """
+    whole = ("epoch", "member", "seed")
+    try:
+        text = path.read_text(encoding="utf-8")
+        return [
+            {name: int(row[name]) if name in whole else float(row[name]) for name in COLUMNS}
+            for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        ]
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
+        raise RunFolderError(f"{path} is missing or damaged ({one_line(error)})") from error
+
+
+def format_metrics(rows: list[Row], header: bool = True) -> str:
+    """Return rows as lines of the table, after a line of column names if `header`."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

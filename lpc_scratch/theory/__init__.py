@@ -1,0 +1,1 @@
+"""Closed forms and thresholds: what should come of a training, computed without one."""

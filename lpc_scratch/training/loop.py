@@ -1,0 +1,139 @@
+"""The training loop: epochs, with measurements in between."""
+
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from data_utils import DATASETS, Dataset, load_dataset
+from data_utils.lookup import expanded
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.training.history import History, Row
+from lpc_scratch.training.measuring import CollapseWatch, measure_networks
+from lpc_scratch.training.trainer import Trainer
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+
+class Recorder(Protocol):
+    """Keeps a run as it goes, for example in a run folder."""
+
+    def begin(self, trainer: Trainer, history: History) -> int | None:
+        """Fill both from a run to resume and return its completed epochs; None for a new run."""
+
+    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+        """Keep the trainer's state and the history, to which `new_rows` have been added."""
+
+    def checkpoint(self, trainer: Trainer, epoch: int) -> None:
+        """Keep the trainer's state after an epoch that is not measured."""
+
+
+class Progress(Protocol):
+    """Shows a run as it goes."""
+
+    def epoch(self, epoch: int, loss: float, samples_per_second: float) -> None:
+        """Show how many epochs are trained, and the mean loss and the throughput of the last."""
+
+    def measured(self, rows: list[Row]) -> None:
+        """Show the measurements of an epoch."""
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset | None = None,
+    recorder: Recorder | None = None,
+    progress: Progress | None = None,
+    keep_going: bool = False,
+) -> History:
+    """Train the networks of a configuration, and measure them as they go.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        All settings; the networks of several seeds are trained together.
+    dataset : Dataset, optional
+        The data; by default what `config` names.
+    recorder : Recorder, optional
+        Keeps the run and says where to continue; by default nothing is kept.
+    progress : Progress, optional
+        Shows the run; by default nothing is shown.
+    keep_going : bool
+        Train the other networks on after one has diverged, and note it in `History.diverged`.
+
+    Returns
+    -------
+    History
+        The trained network and its measurements, the first of them before training.
+
+    Raises
+    ------
+    DatasetError, DeviceError
+        If the data or the device cannot be had.
+    DivergenceError
+        If the loss of a network becomes infinite or NaN, unless the others are to keep going.
+    RunFolderError
+        If a `run_folder.RunFolder` is the recorder and cannot be written or resumed.
+
+    Warns
+    -----
+    TrivialCollapseWarning
+        If the penalty has drawn all classes to one point.
+    """
+    config = with_absolute_paths(config)  # it is kept, and read from other folders
+    trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
+    history = History(config, trainer.network, trainer.dataset.class_names)
+    history.diverged = trainer.diverged
+    watch = CollapseWatch(trainer)
+
+    def record(epoch: int) -> None:
+        rows, latents = measure_networks(trainer, epoch)
+        history.rows += rows
+        history.snapshots.record(epoch, latents, trainer.dataset.y_train)
+        if recorder:
+            recorder.save(trainer, history, rows)
+        if not rows:
+            return
+        if progress:
+            progress.measured(rows)
+        watch.look(history, rows)
+
+    done = recorder.begin(trainer, history) if recorder else None
+    if done is None:
+        done = 0
+        record(done)
+    for epoch in range(done + 1, config.epochs + 1):
+        loss = trainer.run_epoch(epoch - 1)
+        if not trainer.in_training():
+            break
+        if progress:
+            progress.epoch(epoch, loss, trainer.samples_per_second)
+        if epoch % config.evaluate_every == 0 or epoch == config.epochs:
+            record(epoch)
+        elif recorder and epoch % config.checkpoint_every == 0:
+            recorder.checkpoint(trainer, epoch)
+    return history
+
+
+def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Dataset:
+    """Load the data set that a configuration names; `progress` shows downloads."""
+    return load_dataset(
+        config.dataset,
+        config.data_dir,
+        classes=config.gaussian_classes,
+        dims=config.gaussian_dims,
+        seed=config.data_seed,
+        progress=progress,
+    )
+
+
+def with_absolute_paths(config: Config) -> Config:
+    """Return a configuration that means the same in any folder, such as a worker's.
+
+    Raises
+    ------
+    DatasetError
+        If a path begins with the home folder of a user who is not known here.
+    """
+    data_dir = config.data_dir and expanded(config.data_dir).resolve()
+    dataset = config.dataset
+    if dataset not in DATASETS and expanded(dataset).exists():
+        dataset = str(expanded(dataset).resolve())
+    return replace(config, data_dir=data_dir, dataset=dataset)

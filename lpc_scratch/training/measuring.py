@@ -1,0 +1,197 @@
+"""The measurements of a training run: one row of `metrics.csv` for each network."""
+
+import warnings
+
+import numpy as np
+
+from lpc_scratch.backend import Array
+from lpc_scratch.errors import TrivialCollapseWarning
+from lpc_scratch.metrics import balance, margin, measure
+from lpc_scratch.training.history import History, Row
+from lpc_scratch.training.trainer import Trainer
+
+GUESSING = 1.1
+"""Times the share of the largest class: an accuracy that is no better than a guess."""
+SQUEEZED = 0.01
+"""Distance of a penalty from its minimum, without gamma, at which all points are one."""
+
+
+def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
+    """Measure the networks in training as they stand after so many completed epochs.
+
+    Losses, training accuracy and the metrics of the latent layer are those of the whole
+    training set, without dropout, in float64 from the network's outputs.
+
+    Returns
+    -------
+    rows : list of dict
+        One row for each member that has not diverged, by the names of `history.COLUMNS`.
+    latents : float64 array (E, N, D)
+        Latent activations of the training set, on the host.
+
+    Raises
+    ------
+    DivergenceError
+        If a network's loss is no longer finite, unless the others are to keep going.
+    """
+    network, dataset, config = trainer.network, trainer.dataset, trainer.config
+    last = max(epoch - 1, 0)  # the epoch whose settings led here
+    gammas, members = config.gammas_at(last), len(config.seeds)
+
+    def per_member(array: Array, axes: int) -> Array:
+        host = trainer.backend.to_host(array)
+        return host.reshape(members, *host.shape[host.ndim - axes :])
+
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
+        latent, logits = trainer.latent_and_logits(trainer.x_train)
+        _, test_logits = trainer.latent_and_logits(trainer.x_test)
+    # Once for all that follows; in float32 the equal squares of a collapsed latent add up with a
+    # systematic rounding.
+    latents = per_member(latent, 2).astype(np.float64)
+    all_logits = per_member(logits, 2)
+    test_predictions = per_member(test_logits.argmax(-1), 1)
+    weights = per_member(network.classifier.W, 2)
+
+    rows: list[Row] = []
+    for member, seed in trainer.in_training():
+        z, s, labels = latents[member], all_logits[member].astype(np.float64), dataset.y_train
+        with np.errstate(over="ignore", invalid="ignore"):
+            cross_entropy, dlogits = trainer.loss(s, labels)
+            penalty: float | Array = 0.0
+            dpenalty = np.zeros_like(z)
+            if trainer.penalty:
+                penalty, dpenalty = trainer.penalty(z, gammas[member])
+        loss = cross_entropy + penalty
+        if not np.isfinite(loss):
+            what = f"the loss of seed {seed} is {loss} after epoch {epoch}"
+            trainer.report_divergence(member, what, last)
+            continue
+        predictions = s.argmax(-1)
+        row: Row = {
+            "epoch": epoch,
+            "member": member,
+            "seed": seed,
+            "gamma": gammas[member],
+            "learning_rate": config.learning_rate_at(last),
+            "loss": float(loss),
+            "cross_entropy": float(cross_entropy),
+            "penalty": float(penalty),
+            "train_accuracy": float(np.mean(predictions == labels)),
+            "test_accuracy": float(np.mean(test_predictions[member] == dataset.y_test)),
+        }
+        W = weights[member]
+        row |= measure(z, labels, predictions=predictions, classifier_weight=W)
+        with np.errstate(over="ignore"):  # a gamma of 1e300 still has a finite loss
+            row |= _measure_forces(z, labels, s, W, dlogits, dpenalty)
+        rows.append(row | {"seconds": trainer.seconds})
+    return rows, latents
+
+
+def _measure_forces(
+    latent: Array, labels: Array, logits: Array, W: Array, dlogits: Array, dpenalty: Array
+) -> dict[str, float]:
+    """Return how far apart classes are held, and how pull and push on the latent layer balance."""
+    forces = balance(latent, labels, logits, W, dlogits, dpenalty)
+    return {
+        "margin": margin(logits, labels),
+        "classifier_norm": float(np.linalg.norm(W)),
+        "predicted_norm": forces.predicted_norm,
+        "norm_bound": forces.norm_bound,
+    }
+
+
+class CollapseWatch:
+    """Warns, once for each network, of classes that have collapsed to one point and stay there.
+
+    In training this may pass: it takes two measurements in a row of a network that `is_trivial`.
+    When training ends it takes less: the penalty has come more than half way from the untrained
+    network to its minimum, and the network only guesses.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._labels = trainer.dataset.y_train
+        self._largest_share = float(np.bincount(self._labels).max() / len(self._labels))
+        self._penalty = trainer.config.penalty if trainer.penalty else None
+        self._last_epoch = trainer.config.epochs
+        self._collapsed: set[int] = set()
+        self._warned: set[int] = set()
+
+    def look(self, history: History, rows: list[Row]) -> None:
+        """Look at the measurements of an epoch, the last ones of the history.
+
+        Warns
+        -----
+        TrivialCollapseWarning
+            Naming the seed of the network, with what to do.
+        """
+        if rows[0]["epoch"] == 0:
+            return
+        first = {row["member"]: row for row in history.rows if row["epoch"] == 0}
+        before, self._collapsed = self._collapsed, set()
+        for row in rows:
+            member, untrained = row["member"], first[row["member"]]
+            if is_trivial(row, untrained, self._penalty, self._largest_share):
+                self._collapsed.add(member)
+            stays = member in before & self._collapsed or self._ends_in_a_guess(row, untrained)
+            if stays and member not in self._warned:
+                self._warned.add(member)
+                warnings.warn(
+                    f"the network of seed {row['seed']} has collapsed to one point for all classes "
+                    f"(epoch {row['epoch']}, training accuracy {row['train_accuracy']:.3f}): lower "
+                    f"gamma ({row['gamma']:g}), raise it more slowly, or train for longer",
+                    TrivialCollapseWarning,
+                    stacklevel=2,
+                )
+
+    def _ends_in_a_guess(self, row: Row, untrained: Row) -> bool:
+        if row["epoch"] < self._last_epoch or self._penalty is None or not row["gamma"]:
+            return False
+        drawn_in = _excess(row, self._penalty) < 0.5 * _excess(untrained, self._penalty)
+        return drawn_in and only_guesses(row["cross_entropy"], row["train_accuracy"], self._labels)
+
+
+def only_guesses(cross_entropy: float, accuracy: float, labels: Array) -> bool:
+    """Return whether a network does hardly better than one that knows only how common classes are.
+
+    The best such guess has the entropy of the classes' shares as cross-entropy, and the largest
+    share as accuracy. Hardly better means above 0.85 of that entropy, and less than a quarter of
+    the way from that accuracy to 1. It takes both: under a large gamma a network with nearly flat
+    probabilities may classify all samples, and one that ranks well may never predict a rare class.
+
+    Parameters
+    ----------
+    cross_entropy, accuracy : float
+        Of the network on these samples.
+    labels : integer array (N,)
+        Classes, from 0. Where there is only one, nothing can be told, and the answer is no.
+    """
+    counts = np.bincount(labels)
+    shares = counts[counts > 0] / len(labels)
+    entropy = -float(shares @ np.log(shares))
+    return cross_entropy > 0.85 * entropy > 0 and accuracy < 0.75 * shares.max() + 0.25
+
+
+def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: float) -> bool:
+    """Return whether all classes of a network are at one point: the phase of trivial collapse.
+
+    Its penalty is near its minimum, far below that of the untrained network, and its training
+    accuracy is the share of the largest class.
+
+    Parameters
+    ----------
+    row, untrained : dict
+        Its measurements, and those before training.
+    penalty : str or None
+        Name of the penalty on its latent layer.
+    largest_share : float
+        Share of the largest class in the training set.
+    """
+    if penalty is None or not row["gamma"]:
+        return False
+    squeezed = _excess(row, penalty) < min(SQUEEZED, 0.1 * _excess(untrained, penalty))
+    return squeezed and row["train_accuracy"] <= GUESSING * largest_share
+
+
+def _excess(row: Row, penalty: str) -> float:
+    """Return the distance of a penalty from its minimum, without gamma."""
+    return row["penalty"] / row["gamma"] - (0.0 if penalty == "l2" else 1.0)
