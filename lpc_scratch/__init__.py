@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from lpc_scratch.version import __version__
 
 # `python -m lpc_scratch.train` imports this package first, while it looks for the module and has
 # "-m" in place of its file.

@@ -15,7 +15,6 @@ import tyro
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.backend import get_backend
 from lpc_scratch.commands import command_line
-from lpc_scratch.config import dump_config
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
 from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_rows
@@ -26,9 +25,10 @@ from lpc_scratch.evaluation.robustness import L2, LINF, evaluate_robustness
 from lpc_scratch.evaluation.subject import Subject, load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import evaluate_transfer
-from lpc_scratch.experiments.tables import write_csv, write_text
-from lpc_scratch.files.tensors import writing
+from lpc_scratch.files.atomic import writing
+from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.plots.evaluation import save_evaluation_plots
+from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.environment import describe_environment
 
 Suite = Literal["robustness", "noise", "ood", "calibration", "transfer", "training", "all"]

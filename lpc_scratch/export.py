@@ -11,8 +11,8 @@ import tyro
 from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.exports.arrays import EXPORTS, write_npz, write_torch
+from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact
-from lpc_scratch.files.tensors import writing
 from lpc_scratch.runs.load import load_run
 from lpc_scratch.runs.run import Run
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from data_utils import DatasetError
 from lpc_scratch.commands import command_line
 from lpc_scratch.commands.progress import make_progress, summary
-from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.dataset_file import lost_dataset
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.tensorboard.log import TensorBoardLog

@@ -18,7 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from lpc_scratch.course import is_fast
-from lpc_scratch.files.tensors import write_atomically
+from lpc_scratch.files.atomic import write_atomically
 from notebooks import COURSE, FOLDER, notebook_path, run_command
 from notebooks.reading import read
 

@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, LockCells
 
-from lpc_scratch.files.tensors import write_atomically
+from lpc_scratch.files.atomic import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
 from notebooks.reading import read
 

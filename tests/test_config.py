@@ -4,8 +4,9 @@ import pytest
 import yaml
 
 from data_utils import DATASETS
-from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.runs.config_file import dump_config, load_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from data_utils import DatasetError
 from data_utils.arrays import load_arrays
 from data_utils.idx import parse_idx, read_content
-from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.runs.checkpoint import load_state, save_state
+from lpc_scratch.runs.config_file import dump_config, load_config
 from lpc_scratch.training import load_configured_dataset
 from lpc_scratch.training.trainer import Trainer
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from lpc_scratch import load_run
-from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, DeviceError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Architecture
+from lpc_scratch.runs.config_file import dump_config, load_config
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training import load_configured_dataset, train

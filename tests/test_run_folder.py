@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.runs.checkpoint import load_state
+from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.training import load_configured_dataset, train
@@ -168,7 +169,7 @@ def test_new_run_touches_nothing_else_in_its_folder(path):
 
 def test_folder_that_another_process_writes_to_is_refused(path):
     path.mkdir()
-    lock = "import sys; from pathlib import Path; from lpc_scratch.files.tensors import lock_file\n"
+    lock = "import sys; from pathlib import Path; from lpc_scratch.files.atomic import lock_file\n"
     lock += "lock_file(Path(sys.argv[1]), sys); print(flush=True); input()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from data_utils import DatasetError
-from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.files.tensors import load_tensors
+from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.train import main
 from lpc_scratch.training import load_configured_dataset

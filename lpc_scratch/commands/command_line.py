@@ -18,8 +18,9 @@ from tqdm import tqdm
 
 from data_utils import DatasetError
 from lpc_scratch.commands.startup import INTERRUPTED, end_startup
-from lpc_scratch.config import TrainConfig, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, LPCWarning
+from lpc_scratch.runs.config_file import load_config
 
 READABLY = "lpc_scratch.readably"
 """Name of the error handler that prints in ASCII what a console cannot show."""

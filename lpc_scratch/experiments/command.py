@@ -10,12 +10,13 @@ from typing import Annotated
 import tyro
 
 from lpc_scratch.backend import get_backend
-from lpc_scratch.config import TrainConfig, dump_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, SweepError
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.progress import CellCount, make_progress
 from lpc_scratch.experiments.runner import run_cells
-from lpc_scratch.experiments.tables import write_text
+from lpc_scratch.files.tables import write_text
+from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.environment import describe_environment
 
 

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.tables import (
-    epoch_table,
-    epochs_until,
-    mean_and_deviation,
-    write_csv,
-    write_text,
-)
+from lpc_scratch.experiments.tables import epoch_table, epochs_until, mean_and_deviation
+from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import table
-from lpc_scratch.files.tensors import writing
+from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.plots.comparison import save_comparison_plots
 
 LEARNED = 0.999

@@ -9,11 +9,13 @@ from typing import get_args
 import psutil
 
 from data_utils import DATASETS
-from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
+from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import ConfigError, LPCError, LPCWarning, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
-from lpc_scratch.files.tensors import load_tensors, save_tensors, writing
+from lpc_scratch.files.atomic import writing
+from lpc_scratch.files.tensors import load_tensors, save_tensors
+from lpc_scratch.runs.config_file import dump_config, parse_config
 from lpc_scratch.training.history import COLUMNS
 
 

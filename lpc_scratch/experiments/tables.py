@@ -1,10 +1,7 @@
 """What came out of an experiment, as tables of cells and of epochs."""
 
-import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,6 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.files.markdown import number
-from lpc_scratch.files.tensors import write_atomically, writing
 from lpc_scratch.theory.phases import Phase, classify
 from lpc_scratch.training.history import COLUMNS, Row
 from lpc_scratch.training.measuring import is_trivial
@@ -105,35 +101,6 @@ def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
         return f"{plus}{number(mean)} ± 0"
     decimals = max(0, 1 - math.floor(math.log10(deviation)))
     return f"{mean:{sign}.{decimals}f} ± {deviation:.{decimals}f}"
-
-
-def write_csv(path: Path, table: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
-    """Write rows of one form as CSV, atomically; `columns` names their keys where there are none.
-
-    Raises
-    ------
-    RunFolderError
-        If the file cannot be written.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(columns or table[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    write_text(path, text.getvalue())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, atomically.
-
-    Raises
-    ------
-    RunFolderError
-        If it cannot be written.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A folder's name that is no text is written with escapes, so that the file is UTF-8.
-        write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def _last(result: Result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.files.tensors import write_atomically
+from lpc_scratch.files.atomic import write_atomically
 from lpc_scratch.nn.layers import Dropout, Linear, ReLU, Sequential, SiLU, Tanh, walk
 from lpc_scratch.runs.run import Run
 

@@ -10,10 +10,10 @@ from onnx import helper, numpy_helper
 
 import lpc_scratch
 from lpc_scratch.backend import Array
-from lpc_scratch.config import dump_config
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.exports.arrays import evaluated_layers, member_parameters, origin
-from lpc_scratch.files.tensors import write_atomically
+from lpc_scratch.files.atomic import write_atomically
+from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.run import Run
 
 OPSET = 17

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend import Array
-from lpc_scratch.config import SETTINGS, TrainConfig, dump_config, parse_config
+from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import RunFolderError, one_line
 from lpc_scratch.files.tensors import check_tensors, load_tensors, save_tensors
+from lpc_scratch.runs.config_file import dump_config, parse_config
 from lpc_scratch.runs.dataset_file import fingerprint, has_fingerprint, may_be_same
 from lpc_scratch.training.history import EDGES, Snapshots
 from lpc_scratch.training.trainer import Trainer

@@ -5,16 +5,11 @@ import shutil
 from itertools import product
 from pathlib import Path
 
-from lpc_scratch.config import TrainConfig, dump_config, load_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.exports.arrays import EXPORTS
-from lpc_scratch.files.tensors import (
-    load_tensors,
-    lock_file,
-    save_tensors,
-    write_atomically,
-    writing,
-)
+from lpc_scratch.files.atomic import lock_file, write_atomically, writing
+from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.plots import RUN_PLOTS, save_run_plots
 from lpc_scratch.runs.checkpoint import (
     check_settings,
@@ -23,6 +18,7 @@ from lpc_scratch.runs.checkpoint import (
     save_model,
     save_state,
 )
+from lpc_scratch.runs.config_file import dump_config, load_config
 from lpc_scratch.runs.dataset_file import describe_dataset, read_dataset_description
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from data_utils import DatasetDescription
 from lpc_scratch.backend import get_backend
-from lpc_scratch.config import TrainConfig, load_config, parse_config
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.files.tensors import check_tensors, load_tensors
 from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.checkpoint import differences, load_snapshots
+from lpc_scratch.runs.config_file import load_config, parse_config
 from lpc_scratch.runs.dataset_file import read_dataset_description
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.runs.run import Run

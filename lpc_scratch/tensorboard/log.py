@@ -14,7 +14,7 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, one_line
-from lpc_scratch.files.tensors import writing
+from lpc_scratch.files.atomic import writing
 from lpc_scratch.metrics.registry import METRICS, SECTIONS
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.training import Recorder

@@ -10,9 +10,9 @@ import pytest
 
 from lpc_scratch import compare, sweep
 from lpc_scratch.compare import CompareCommand
-from lpc_scratch.config import load_config
 from lpc_scratch.experiments.tables import METRICS
 from lpc_scratch.plots.comparison import COMPARISON_PLOTS
+from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.sweep import SweepCommand
 from lpc_scratch.training import train
 from lpc_scratch.training.history import COLUMNS

@@ -16,9 +16,8 @@ from lpc_scratch.experiments.tables import (
     epochs_until,
     mean_and_deviation,
     phase_of,
-    write_csv,
-    write_text,
 )
+from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.training.history import COLUMNS
 
 
