@@ -28,6 +28,7 @@ from lpc_scratch.evaluation.transfer import evaluate_transfer
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.plots.evaluation import save_evaluation_plots
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.environment import describe_environment
 
@@ -123,13 +124,13 @@ def _evaluate(arguments: Sequence[str]) -> None:
         write_csv(folder / "evaluation.csv", rows, COLUMNS)
         report = write_report(rows, left_out)
         write_text(folder / "evaluation.md", report)
-        write_text(folder / "config.yaml", settings)
+        write_text(folder / layout.CONFIG, settings)
         about["wall_seconds"] = round(time.perf_counter() - started, 1)
-        write_text(folder / "environment.json", json.dumps(about, indent=2) + "\n")
+        write_text(folder / layout.ENVIRONMENT, json.dumps(about, indent=2) + "\n")
         if not command.quiet:
             print(f"{subject.label}: {suite}, {time.perf_counter() - before:.1f} s", flush=True)
     with writing(folder, " to draw its figures"):
-        save_evaluation_plots(rows, folder / "plots")
+        save_evaluation_plots(rows, folder / layout.PLOTS)
     if not command.quiet:
         print(f"\n{report}\nThe evaluation is in {folder}")
 

@@ -10,16 +10,12 @@ import tyro
 
 from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.exports.arrays import EXPORTS, write_npz, write_torch
+from lpc_scratch.exports.arrays import write_npz, write_torch
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.load import load_run
 from lpc_scratch.runs.run import Run
-
-_OF_A_RUN = (
-    *("config.yaml", "environment.json", "dataset.json", "metrics.csv"),
-    *("latent.safetensors", "model.safetensors", "checkpoint.safetensors"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _export(arguments: Sequence[str]) -> None:
     command = tyro.cli(ExportCommand, prog="python -m lpc_scratch.export", args=list(arguments))
     run = load_run(command.run)
-    path = (command.output or run.folder / EXPORTS[command.to]).resolve()  # where links lead
+    path = (command.output or run.folder / layout.EXPORTS[command.to]).resolve()  # where links lead
     _check(command, run, path)
     write, takes = _writer(command.to, run)
     with writing(path.parent):
@@ -95,7 +91,7 @@ def _check(command: ExportCommand, run: Run, path: Path) -> None:
         raise ConfigError(f"output {path} is {what}: name a file")
     if not path.parent.is_dir():
         raise ConfigError(f"output {path} is in no existing folder: make {path.parent} first")
-    if path.name in _OF_A_RUN and (path.parent / "config.yaml").exists():
+    if path.name in layout.FILES and (path.parent / layout.CONFIG).exists():
         raise ConfigError(f"output {path} is a file of the run itself: name another")
 
 

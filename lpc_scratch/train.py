@@ -11,12 +11,16 @@ from lpc_scratch.commands import command_line
 from lpc_scratch.commands.progress import make_progress, summary
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.files.atomic import writing
+from lpc_scratch.files.tensors import load_tensors
+from lpc_scratch.runs import layout
+from lpc_scratch.runs.available_memory import check_memory
 from lpc_scratch.runs.config_file import dump_config
-from lpc_scratch.runs.dataset_file import lost_dataset
+from lpc_scratch.runs.dataset_file import lost_dataset, read_dataset_description
 from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.tensorboard.log import TensorBoardLog
 from lpc_scratch.training import Recorder, load_configured_dataset, train
-from lpc_scratch.training.memory import check_memory
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,29 @@ def _train(arguments: Sequence[str]) -> None:
         if command.tensorboard:
             recorder = opened.enter_context(closing(TensorBoardLog(run, path)))
         history = train(config, dataset, recorder, progress)
-    run.draw()
+    draw(path)
     if not command.quiet:
         print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")
+
+
+def draw(folder: Path) -> list[Path]:
+    """Draw the figures of a run from its files, and return those of the figures.
+
+    Raises
+    ------
+    RunFolderError
+        If a file of the run is missing or damaged, or the figures cannot be written.
+    """
+    from lpc_scratch.plots import save_run_plots
+
+    names = read_dataset_description(folder / layout.DATASET).class_names
+    rows, (snapshots, _) = (
+        read_metrics(folder / layout.METRICS),
+        load_tensors(folder / layout.LATENT),
+    )
+    with writing(folder, " to draw its figures"):
+        plots = folder / layout.PLOTS
+        return save_run_plots(rows, **snapshots, class_names=names, folder=plots)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from lpc_scratch import compare, evaluate, export, sweep, train
 from lpc_scratch.commands import command_line
 from lpc_scratch.commands.startup import INTERRUPTED
 from lpc_scratch.plots.panels import new_figure
-from lpc_scratch.runs.folder import RunFolder
 
 COMMANDS = [train, compare, sweep, evaluate, export]
 TINY = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--gamma", "0.1"]
@@ -166,5 +165,5 @@ def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
     plots = tmp_path / "run" / "plots"
     drawn = {file.name: file.read_bytes() for file in plots.iterdir()}
     with mpl.rc_context(mpl.rcParamsDefault):
-        again = RunFolder(tmp_path / "run").draw()
+        again = train.draw(tmp_path / "run")
     assert drawn == {file.name: file.read_bytes() for file in again}

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from data_utils import Dataset
-from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, MemoryLimitError
+from lpc_scratch.files import host_memory
 from lpc_scratch.metrics import fit_mixtures, latent_entropy
+from lpc_scratch.runs import available_memory
+from lpc_scratch.runs.available_memory import check_memory
 from lpc_scratch.training import memory
-from lpc_scratch.training.memory import check_memory, format_bytes, required_memory
+from lpc_scratch.training.memory import format_bytes, required_memory
 
 SMALL = TrainConfig(hidden=(32, 32), epochs=40)
 GIB = 2**30
@@ -146,11 +148,9 @@ def test_what_fits_is_let_through():
 
 
 def test_refusal_names_both_amounts_and_the_way_out(monkeypatch):
-    backend = dataclasses.replace(get_backend("cpu"), free_memory=lambda: GIB // 2)
-    monkeypatch.setattr(memory, "get_backend", lambda device: backend)
-    monkeypatch.setattr(
-        memory, "required_memory", lambda *_: memory.RequiredMemory(host=3 * GIB // 2, device=0)
-    )
+    required = memory.RequiredMemory(host=3 * GIB // 2, device=0)
+    monkeypatch.setattr(host_memory, "free_memory", lambda: GIB // 2)
+    monkeypatch.setattr(available_memory, "required_memory", lambda *_: required)
     with pytest.raises(MemoryLimitError) as refused:
         check_memory(SMALL, make_dataset())
     assert str(refused.value) == (
@@ -169,9 +169,7 @@ def test_gpu_and_host_must_both_have_room(cupy_stand_in, monkeypatch):
     assert check_memory(config, make_dataset()).device > 0
     with pytest.raises(MemoryLimitError, match=r"GiB of GPU memory and 8\.0 GiB are available"):
         check_memory(dataclasses.replace(config, hidden=(30_000, 30_000)), make_dataset())
-    backends = {"gpu": cupy_stand_in, "cpu": dataclasses.replace(get_backend("cpu"))}
-    backends["cpu"] = dataclasses.replace(backends["cpu"], free_memory=lambda: 1)
-    monkeypatch.setattr(memory, "get_backend", backends.__getitem__)
+    monkeypatch.setattr(host_memory, "free_memory", lambda: 1)
     with pytest.raises(MemoryLimitError, match="MiB of memory and 1 bytes are available"):
         check_memory(config, make_dataset())
 

@@ -12,10 +12,12 @@ import pytest
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.checkpoint import load_state
 from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import read_metrics
+from lpc_scratch.train import draw
 from lpc_scratch.training import load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS
 from lpc_scratch.training.step import TrainingStep
@@ -284,10 +286,11 @@ def test_run_that_has_lost_rows_is_not_resumed(path):
 
 def test_figures_are_drawn_from_the_folder_alone(path):
     run(path, dataclasses.replace(SMALL, epochs=2))
-    assert sorted(RunFolder(path).draw()) == sorted((path / "plots").iterdir())
+    assert sorted(draw(path)) == sorted((path / "plots").iterdir())
+    assert sorted(file.stem for file in draw(path)) == sorted(layout.FIGURES)
     (path / "dataset.json").write_text("[]")
     with pytest.raises(RunFolderError, match=r"dataset\.json is damaged: it must hold"):
-        RunFolder(path).draw()
+        draw(path)
 
 
 def test_run_is_not_resumed_to_fewer_epochs_than_it_has(path):

@@ -16,7 +16,6 @@ from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.errors import DeviceError, one_line
-from lpc_scratch.files import host_memory
 
 __all__ = ["Array", "Backend", "Device", "backend_of", "get_backend"]
 
@@ -39,8 +38,9 @@ class Backend:
         Host array to device array and back; no copy is made on the CPU.
     synchronize : callable
         Waits until the device has done all its work; does nothing on the CPU.
-    free_memory : callable
-        Returns the bytes of the device's memory that this process may still take.
+    free_memory : callable or None
+        Returns the bytes of a GPU's memory that this process may still take; None on the CPU,
+        whose memory is the host's.
     description : str
         The device in words.
     graph : callable or None
@@ -53,7 +53,7 @@ class Backend:
     to_device: Callable[[Array], Array]
     to_host: Callable[[Array], Array]
     synchronize: Callable[[], None]
-    free_memory: Callable[[], int]
+    free_memory: Callable[[], int] | None
     description: str
     graph: Callable[[], Any] | None = None
 
@@ -73,7 +73,7 @@ def get_backend(device: str = "cpu") -> Backend:
         If the device is unknown, or is `gpu` and CuPy or a usable GPU is missing.
     """
     if device == "cpu":
-        calls = (np.asarray, np.asarray, lambda: None, host_memory.free_memory)
+        calls = (np.asarray, np.asarray, lambda: None, None)
         return Backend("cpu", np, NumpyOps(), *calls, "CPU, NumPy")
     if device == "gpu":
         return _gpu_backend()

@@ -20,6 +20,7 @@ from data_utils import DatasetError
 from lpc_scratch.commands.startup import INTERRUPTED, end_startup
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, LPCWarning
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import load_config
 
 READABLY = "lpc_scratch.readably"
@@ -48,7 +49,7 @@ def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
     known, _ = early.parse_known_args(list(arguments))
     file = known.config
     if file is None and known.resume and known.output:
-        stored = known.output / "config.yaml"
+        stored = known.output / layout.CONFIG
         file = stored if stored.exists() else None
     return tyro.cli(
         cls,

@@ -16,6 +16,7 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.progress import CellCount, make_progress
 from lpc_scratch.experiments.runner import run_cells
 from lpc_scratch.files.tables import write_text
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.environment import describe_environment
 
@@ -85,11 +86,11 @@ def run_experiment(
         results = run_cells(cells, folder, command.jobs, command.scheduler, progress)
     finally:
         progress.close()
-    write_text(folder / "config.yaml", command.settings())
+    write_text(folder / layout.CONFIG, command.settings())
     if progress.computed:  # a command that only draws again keeps what is known of the training
         begun["wall_seconds"] = round(time.perf_counter() - started, 1)
         begun["cells_computed"] = progress.computed
-        write_text(folder / "environment.json", json.dumps(begun, indent=2) + "\n")
+        write_text(folder / layout.ENVIRONMENT, json.dumps(begun, indent=2) + "\n")
     return results
 
 

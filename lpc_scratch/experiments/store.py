@@ -15,6 +15,7 @@ from lpc_scratch.experiments.cells import Result, Status
 from lpc_scratch.experiments.portrait import ARRAYS
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tensors import load_tensors, save_tensors
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config, parse_config
 from lpc_scratch.training.history import COLUMNS
 
@@ -29,7 +30,7 @@ class ResultStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.cells = folder / "cells"
+        self.cells = folder / layout.CELLS
 
     def path(self, config: TrainConfig) -> Path:
         """Return the file of a cell, whether it exists or not."""

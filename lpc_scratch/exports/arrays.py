@@ -14,8 +14,6 @@ from lpc_scratch.files.atomic import write_atomically
 from lpc_scratch.nn.layers import Dropout, Linear, ReLU, Sequential, SiLU, Tanh, walk
 from lpc_scratch.runs.run import Run
 
-EXPORTS = {"onnx": "model.onnx", "torch": "model-torch.safetensors", "npz": "model.npz"}
-"""Forms, and their files in a run folder."""
 KNOWN_LAYERS = (Linear, ReLU, SiLU, Tanh)
 """Layers that other programs have too; `torch.nn` by the same names."""
 

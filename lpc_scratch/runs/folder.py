@@ -7,10 +7,9 @@ from pathlib import Path
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
-from lpc_scratch.exports.arrays import EXPORTS
 from lpc_scratch.files.atomic import lock_file, write_atomically, writing
 from lpc_scratch.files.tensors import load_tensors, save_tensors
-from lpc_scratch.plots import RUN_PLOTS, save_run_plots
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.checkpoint import (
     check_settings,
     load_snapshots,
@@ -19,7 +18,7 @@ from lpc_scratch.runs.checkpoint import (
     save_state,
 )
 from lpc_scratch.runs.config_file import dump_config, load_config
-from lpc_scratch.runs.dataset_file import describe_dataset, read_dataset_description
+from lpc_scratch.runs.dataset_file import describe_dataset
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training.history import History, Row
@@ -40,24 +39,19 @@ class RunFolder:
 
     Attributes
     ----------
-    path, plots : Path
-        The folder, and that of its figures.
+    path : Path
+        The folder.
     """
 
     def __init__(self, path: Path, resume: bool = False, overwrite: bool = False) -> None:
         self.path = path
-        self.plots = path / "plots"
-        self._config = path / "config.yaml"
-        self._environment = path / "environment.json"
-        self._metrics = path / "metrics.csv"
-        self._latent = path / "latent.safetensors"
-        self._model = path / "model.safetensors"
-        self._state = path / "checkpoint.safetensors"
-        self._dataset = path / "dataset.json"
-        self._files = (
-            *(self._config, self._environment, self._dataset, self._metrics),
-            *(self._latent, self._model, self._state),
-        )
+        self._config = path / layout.CONFIG
+        self._environment = path / layout.ENVIRONMENT
+        self._dataset = path / layout.DATASET
+        self._metrics = path / layout.METRICS
+        self._latent = path / layout.LATENT
+        self._model = path / layout.MODEL
+        self._state = path / layout.CHECKPOINT
         self._begun = False
         self._resume = resume
         self._overwrite = overwrite
@@ -65,7 +59,7 @@ class RunFolder:
     @property
     def holds_run(self) -> bool:
         """Whether any file of a run is in the folder."""
-        return any(file.exists() for file in self._files)
+        return any((self.path / name).exists() for name in layout.FILES)
 
     def read_config(self) -> TrainConfig:
         """Return the configuration of the run in the folder.
@@ -183,19 +177,6 @@ class RunFolder:
             save_model(self._model, trainer, epoch)
             save_state(self._state, trainer, epoch)
 
-    def draw(self) -> list[Path]:
-        """Draw the figures of the run from its files, and return those of the figures.
-
-        Raises
-        ------
-        RunFolderError
-            If a file of the run is missing or damaged, or the figures cannot be written.
-        """
-        class_names = read_dataset_description(self._dataset).class_names
-        rows, (snapshots, _) = read_metrics(self._metrics), load_tensors(self._latent)
-        with writing(self.path, " to draw its figures"):
-            return save_run_plots(rows, **snapshots, class_names=class_names, folder=self.plots)
-
     def _is_trained(self) -> bool:
         """Return whether the folder holds more than an untrained network."""
         rows = read_metrics(self._metrics) if self._metrics.exists() else []
@@ -204,16 +185,16 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove an old run's files, first those that it is resumed from."""
-        plots = (self.plots / f"{name}.png" for name in RUN_PLOTS)
-        exports = (self.path / name for name in EXPORTS.values())
-        for file in (self._state, self._config, *self._files, *plots, *exports):
-            file.unlink(missing_ok=True)
-        shutil.rmtree(self.path / "tensorboard", ignore_errors=True)
+        figures = (f"{layout.PLOTS}/{name}.png" for name in layout.FIGURES)
+        first = (layout.CHECKPOINT, layout.CONFIG)
+        for name in (*first, *layout.FILES, *figures, *layout.EXPORTS.values()):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / layout.TENSORBOARD, ignore_errors=True)
 
     def _remove_partial_files(self) -> None:
         """Remove what a killed process was writing."""
-        for file in self._files:
-            for partial in self.path.glob(f"{file.name}.*.partial"):
+        for name in layout.FILES:
+            for partial in self.path.glob(f"{name}.*.partial"):
                 partial.unlink(missing_ok=True)
 
     def _lock(self) -> None:
@@ -224,7 +205,7 @@ class RunFolder:
         RunFolderError
             If another process does.
         """
-        if not lock_file(self.path / ".lock", self):
+        if not lock_file(self.path / layout.LOCK, self):
             raise RunFolderError(
                 f"another process is writing to {self.path}: wait for it, or name another folder "
                 "with --output"

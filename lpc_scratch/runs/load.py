@@ -10,6 +10,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.files.tensors import check_tensors, load_tensors
 from lpc_scratch.nn.network import Network
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.checkpoint import differences, load_snapshots
 from lpc_scratch.runs.config_file import load_config, parse_config
 from lpc_scratch.runs.dataset_file import read_dataset_description
@@ -47,9 +48,9 @@ def load_run(folder: str | Path, device: str = "cpu") -> Run:
     """
     folder = Path(folder)
     _check_folder(folder)
-    config = load_config(folder / "config.yaml", TrainConfig)
-    description = read_dataset_description(folder / "dataset.json")
-    network, epoch = _load_network(folder / "model.safetensors", config, description, device)
+    config = load_config(folder / layout.CONFIG, TrainConfig)
+    description = read_dataset_description(folder / layout.DATASET)
+    network, epoch = _load_network(folder / layout.MODEL, config, description, device)
     sizes = (len(config.seeds), len(description.class_names), network.latent_dim)
     rows, snapshots = _load_measurements(folder, config, epoch, sizes)
     history = History(config, network, description.class_names, rows, snapshots)
@@ -68,12 +69,12 @@ def _check_folder(folder: Path) -> None:
         raise RunFolderError(f"{folder} does not exist: name the folder of a run")
     if not folder.is_dir():
         raise RunFolderError(f"{folder} is a file: name the folder of a run")
-    if (folder / "cells").is_dir():
+    if (folder / layout.CELLS).is_dir():
         raise RunFolderError(
             f"{folder} is an experiment of compare or sweep, which keep no networks: name a folder "
             "that train has written"
         )
-    if not (folder / "config.yaml").exists():
+    if not (folder / layout.CONFIG).exists():
         raise RunFolderError(f"{folder} holds no run: it has no config.yaml")
 
 
@@ -117,7 +118,7 @@ def _load_measurements(
     folder: Path, config: TrainConfig, epoch: int, sizes: tuple[int, int, int]
 ) -> tuple[list[Row], Snapshots]:
     """Return rows and snapshots up to an epoch; later ones are of a run that was cut off."""
-    metrics, latent = folder / "metrics.csv", folder / "latent.safetensors"
+    metrics, latent = folder / layout.METRICS, folder / layout.LATENT
     rows = [row for row in read_metrics(metrics) if row["epoch"] <= epoch]
     snapshots = load_snapshots(latent, epoch, sizes)
     if not snapshots.epochs:

@@ -14,6 +14,7 @@ from lpc_scratch.errors import RunFolderError, UncheckedDataWarning
 from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.network import Network
+from lpc_scratch.runs import layout
 from lpc_scratch.runs.dataset_file import RecordedDataset, has_fingerprint, lost_dataset
 from lpc_scratch.training import load_configured_dataset
 from lpc_scratch.training.history import History
@@ -154,7 +155,7 @@ class Run(RecordedDataset):
 
     def _former_fingerprint(self) -> str | None:
         """Return what version 0.1.0 kept in the checkpoint alone, if there is one."""
-        checkpoint = self.folder / "checkpoint.safetensors"
+        checkpoint = self.folder / layout.CHECKPOINT
         return load_tensors(checkpoint)[1].get("data") if checkpoint.exists() else None
 
 

@@ -17,6 +17,7 @@ from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.metrics.registry import METRICS, SECTIONS
 from lpc_scratch.nn.inference import latent_and_logits
+from lpc_scratch.runs import layout
 from lpc_scratch.training import Recorder
 from lpc_scratch.training.history import EDGES, History, Row
 from lpc_scratch.training.trainer import Trainer
@@ -54,7 +55,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, recorder: Recorder, folder: Path) -> None:
-        self.path = folder / "tensorboard"
+        self.path = folder / layout.TENSORBOARD
         self._folder, self._recorder = folder, recorder
         self._writer: Any = None
 

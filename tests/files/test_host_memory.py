@@ -3,7 +3,7 @@ import os
 import psutil
 import pytest
 
-from lpc_scratch.backend import get_backend, host_memory
+from lpc_scratch.files import host_memory
 
 GIB = 2**30
 
@@ -69,4 +69,4 @@ def test_systems_without_control_groups_have_no_limit(groups, tmp_path, monkeypa
 
 def test_free_memory_of_the_host_is_that_of_the_machine():
     total = psutil.virtual_memory().total
-    assert 0 < get_backend("cpu").free_memory() <= total
+    assert 0 < host_memory.free_memory() <= total
