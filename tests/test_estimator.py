@@ -29,7 +29,7 @@ from lpc_scratch.estimator import LPCClassifier
 from lpc_scratch.metrics import largest_gamma, within_class_variability
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.training import train
-from lpc_scratch.training.trainer import make_network
+from lpc_scratch.training.build import make_network
 
 NOT_OF_AN_ESTIMATOR = {
     *("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims"),

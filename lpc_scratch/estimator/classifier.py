@@ -27,7 +27,8 @@ from lpc_scratch.estimator.convergence import guess_advice, scale_advice, settle
 from lpc_scratch.metrics.binarity import class_codes
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Network
-from lpc_scratch.training.trainer import Trainer, make_network
+from lpc_scratch.training.build import make_network
+from lpc_scratch.training.trainer import Trainer
 
 # What partial_fit goes on from is of no use under another value of these.
 _KEPT = ("architecture", "hidden", "latent_dim", "activation", "optimizer", "dtype")

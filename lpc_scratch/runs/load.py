@@ -16,8 +16,8 @@ from lpc_scratch.runs.config_file import load_config, parse_config
 from lpc_scratch.runs.dataset_file import read_dataset_description
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.runs.run import Run
+from lpc_scratch.training.build import make_network
 from lpc_scratch.training.history import History, Row, Snapshots
-from lpc_scratch.training.trainer import make_network
 
 
 def load_run(folder: str | Path, device: str = "cpu") -> Run:

@@ -7,6 +7,7 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import balance, margin, measure
+from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.training.history import History, Row
 from lpc_scratch.training.trainer import Trainer
 
@@ -194,4 +195,4 @@ def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: flo
 
 def _excess(row: Row, penalty: str) -> float:
     """Return the distance of a penalty from its minimum, without gamma."""
-    return row["penalty"] / row["gamma"] - (0.0 if penalty == "l2" else 1.0)
+    return row["penalty"] / row["gamma"] - PENALTIES[penalty].minimum

@@ -3,9 +3,10 @@
 from typing import Protocol
 
 from lpc_scratch.backend import Array
-from lpc_scratch.nn.losses import Loss, Penalty
+from lpc_scratch.nn.losses import Loss
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
+from lpc_scratch.nn.penalties import Penalty
 
 
 class TrainingStep:

@@ -7,18 +7,19 @@ from functools import cached_property
 
 import numpy as np
 
-from data_utils import Dataset, DatasetDescription
-from lpc_scratch.backend import Array, Backend, get_backend
+from data_utils import Dataset
+from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
-from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
-from lpc_scratch.nn.losses import LOSSES, PENALTIES
+from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
-from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
+from lpc_scratch.nn.optim import Optimizer
+from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.nn.seeding import generator
+from lpc_scratch.training.build import make_network, make_optimizer
 from lpc_scratch.training.members import Members
 from lpc_scratch.training.step import Executor, Serial, TrainingStep
 from lpc_scratch.training.step_graph import StepGraph
@@ -71,7 +72,7 @@ class Trainer:
         self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)
-        self.optimizer = _make_optimizer(config, self.network)
+        self.optimizer = make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
         self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
         self.seconds = 0.0
@@ -233,35 +234,3 @@ class Trainer:
         """Return the multiplications in the largest matrix product of a member's step."""
         weights = self.network.named_parameters().values()
         return self.batch_size * max(W.shape[-2] * W.shape[-1] for W in weights)
-
-
-def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend) -> Network:
-    """Return the untrained network of a configuration for some data, or the stack of them."""
-    return build_network(
-        data.num_features,
-        data.num_classes,
-        architecture=config.architecture,
-        hidden=config.hidden,
-        latent_dim=config.latent_dim,
-        activation=config.activation,
-        dropout=config.dropout,
-        initialization=config.initialization,
-        seeds=config.seeds if len(config.seeds) > 1 else config.seeds[0],
-        dtype=config.dtype,
-        backend=backend,
-        standardisation=Standardisation(
-            data.scale, data.shift, data.feature_mean, data.feature_deviation
-        ),
-    )
-
-
-def _make_optimizer(config: TrainConfig, network: Network) -> SGD | Adam:
-    vectors = (network.parameters, network.gradients)
-    if config.optimizer == "sgd":
-        return SGD(*vectors, momentum=config.momentum, weight_decay=config.weight_decay)
-    return {"adam": Adam, "adamw": AdamW}[config.optimizer](
-        *vectors,
-        betas=(config.beta1, config.beta2),
-        epsilon=config.epsilon,
-        weight_decay=config.weight_decay,
-    )

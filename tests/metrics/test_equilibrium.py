@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from lpc_scratch.metrics import balance, largest_gamma, margin
-from lpc_scratch.nn.losses import l2_penalty, softmax_cross_entropy
+from lpc_scratch.nn.losses import softmax_cross_entropy
+from lpc_scratch.nn.penalties import l2_penalty
 
 # two samples of three classes with p = (1/2, 1/4, 1/4), and classes at 1, -1 and 0 on the x axis
 LOGITS = np.array([[np.log(2), 0.0, 0.0], [np.log(2), 0.0, 0.0]])

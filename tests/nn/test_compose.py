@@ -21,8 +21,9 @@ from lpc_scratch.nn.layers import (
     Sequential,
     walk,
 )
-from lpc_scratch.nn.losses import PENALTIES, softmax_cross_entropy
+from lpc_scratch.nn.losses import softmax_cross_entropy
 from lpc_scratch.nn.network import Network, make_latent_layer
+from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
 from lpc_scratch.training.trainer import Trainer

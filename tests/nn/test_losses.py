@@ -3,12 +3,8 @@ import pytest
 from sklearn.metrics import log_loss
 
 from lpc_scratch.nn.gradcheck import assert_gradient
-from lpc_scratch.nn.losses import (
-    LOSSES,
-    PENALTIES,
-    double_softmax_cross_entropy,
-    softmax_cross_entropy,
-)
+from lpc_scratch.nn.losses import LOSSES, double_softmax_cross_entropy, softmax_cross_entropy
+from lpc_scratch.nn.penalties import PENALTIES
 
 STACKS = [(), (3,)]
 

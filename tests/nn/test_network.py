@@ -6,8 +6,9 @@ import pytest
 from lpc_scratch.nn.backbones import build_network
 from lpc_scratch.nn.gradcheck import GradientError, assert_gradient
 from lpc_scratch.nn.layers import ACTIVATIONS, Activation, Dropout, walk
-from lpc_scratch.nn.losses import LOSSES, PENALTIES
+from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Architecture
+from lpc_scratch.nn.penalties import PENALTIES
 
 ARCHITECTURES = get_args(Architecture)
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from lpc_scratch.nn.backbones import build_network
-from lpc_scratch.nn.losses import PENALTIES, softmax_cross_entropy
+from lpc_scratch.nn.losses import softmax_cross_entropy
 from lpc_scratch.nn.optim import SGD, Adam, AdamW
+from lpc_scratch.nn.penalties import PENALTIES
 
 CASES = [
     (SGD, "SGD", {"momentum": 0.9}, 0.1),
