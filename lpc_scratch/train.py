@@ -14,10 +14,10 @@ from lpc_scratch.errors import ConfigError
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.runs import layout
-from lpc_scratch.runs.available_memory import check_memory
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.dataset_file import lost_dataset, read_dataset_description
 from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.runs.memory import check_memory
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.tensorboard.log import TensorBoardLog
 from lpc_scratch.training import Recorder, load_configured_dataset, train

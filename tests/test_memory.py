@@ -15,10 +15,8 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, MemoryLimitError
 from lpc_scratch.files import host_memory
 from lpc_scratch.metrics import fit_mixtures, latent_entropy
-from lpc_scratch.runs import available_memory
-from lpc_scratch.runs.available_memory import check_memory
-from lpc_scratch.training import memory
-from lpc_scratch.training.memory import format_bytes, required_memory
+from lpc_scratch.runs import memory
+from lpc_scratch.runs.memory import check_memory, format_bytes, required_memory
 
 SMALL = TrainConfig(hidden=(32, 32), epochs=40)
 GIB = 2**30
@@ -29,7 +27,7 @@ MEASURE = """
 import json, sys, tempfile
 from pathlib import Path
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.training.memory import required_memory
+from lpc_scratch.runs.memory import required_memory
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import load_configured_dataset, train
 
@@ -150,7 +148,7 @@ def test_what_fits_is_let_through():
 def test_refusal_names_both_amounts_and_the_way_out(monkeypatch):
     required = memory.RequiredMemory(host=3 * GIB // 2, device=0)
     monkeypatch.setattr(host_memory, "free_memory", lambda: GIB // 2)
-    monkeypatch.setattr(available_memory, "required_memory", lambda *_: required)
+    monkeypatch.setattr(memory, "required_memory", lambda *_: required)
     with pytest.raises(MemoryLimitError) as refused:
         check_memory(SMALL, make_dataset())
     assert str(refused.value) == (

@@ -7,9 +7,9 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import measure
 from lpc_scratch.nn.inference import latent_and_logits
+from lpc_scratch.theory.phases import only_guesses
 from lpc_scratch.training import load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS, EDGES, Snapshots
-from lpc_scratch.training.measuring import only_guesses
 from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(

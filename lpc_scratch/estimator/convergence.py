@@ -10,7 +10,7 @@ from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.metrics import largest_gamma
 from lpc_scratch.nn.inference import latent_and_logits
-from lpc_scratch.training.measuring import only_guesses
+from lpc_scratch.theory.phases import only_guesses
 from lpc_scratch.training.trainer import Trainer
 
 LEAST_STEPS = 1000

@@ -15,8 +15,8 @@ from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
 from lpc_scratch.experiments.portrait import ARRAYS, portray
 from lpc_scratch.nn.inference import latent_and_logits
-from lpc_scratch.runs.available_memory import check_memory
 from lpc_scratch.runs.environment import describe_environment
+from lpc_scratch.runs.memory import check_memory
 from lpc_scratch.training import load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS, History, Row
 

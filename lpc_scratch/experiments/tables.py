@@ -10,9 +10,9 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.files.markdown import number
-from lpc_scratch.theory.phases import Phase, classify
+from lpc_scratch.nn.penalties import PENALTIES
+from lpc_scratch.theory.phases import Phase, classify, is_trivial
 from lpc_scratch.training.history import COLUMNS, Row
-from lpc_scratch.training.measuring import is_trivial
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
@@ -70,9 +70,10 @@ def phase_of(result: Result) -> Phase | None:
     if not result.finished:
         return "divergence"
     untrained, last = result.rows[0], result.rows[-1]
-    penalty = result.config.penalty if result.config.architecture == "binary" else None
+    binary = result.config.architecture == "binary"
+    minimum = PENALTIES[result.config.penalty].minimum if binary else None
     largest = float(result.arrays["class_shares"].max())
-    trivial = is_trivial(last, untrained, penalty, largest)
+    trivial = is_trivial(last, untrained, minimum, largest)
     return "trivial" if trivial else classify(last, len(result.class_names))
 
 

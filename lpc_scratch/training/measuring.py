@@ -7,14 +7,9 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import balance, margin, measure
-from lpc_scratch.nn.penalties import PENALTIES
+from lpc_scratch.theory.phases import excess, is_trivial, only_guesses
 from lpc_scratch.training.history import History, Row
 from lpc_scratch.training.trainer import Trainer
-
-GUESSING = 1.1
-"""Times the share of the largest class: an accuracy that is no better than a guess."""
-SQUEEZED = 0.01
-"""Distance of a penalty from its minimum, without gamma, at which all points are one."""
 
 
 def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
@@ -112,7 +107,7 @@ class CollapseWatch:
     def __init__(self, trainer: Trainer) -> None:
         self._labels = trainer.dataset.y_train
         self._largest_share = float(np.bincount(self._labels).max() / len(self._labels))
-        self._penalty = trainer.config.penalty if trainer.penalty else None
+        self._minimum = trainer.penalty.minimum if trainer.penalty else None
         self._last_epoch = trainer.config.epochs
         self._collapsed: set[int] = set()
         self._warned: set[int] = set()
@@ -131,7 +126,7 @@ class CollapseWatch:
         before, self._collapsed = self._collapsed, set()
         for row in rows:
             member, untrained = row["member"], first[row["member"]]
-            if is_trivial(row, untrained, self._penalty, self._largest_share):
+            if is_trivial(row, untrained, self._minimum, self._largest_share):
                 self._collapsed.add(member)
             stays = member in before & self._collapsed or self._ends_in_a_guess(row, untrained)
             if stays and member not in self._warned:
@@ -145,54 +140,7 @@ class CollapseWatch:
                 )
 
     def _ends_in_a_guess(self, row: Row, untrained: Row) -> bool:
-        if row["epoch"] < self._last_epoch or self._penalty is None or not row["gamma"]:
+        if row["epoch"] < self._last_epoch or self._minimum is None or not row["gamma"]:
             return False
-        drawn_in = _excess(row, self._penalty) < 0.5 * _excess(untrained, self._penalty)
+        drawn_in = excess(row, self._minimum) < 0.5 * excess(untrained, self._minimum)
         return drawn_in and only_guesses(row["cross_entropy"], row["train_accuracy"], self._labels)
-
-
-def only_guesses(cross_entropy: float, accuracy: float, labels: Array) -> bool:
-    """Return whether a network does hardly better than one that knows only how common classes are.
-
-    The best such guess has the entropy of the classes' shares as cross-entropy, and the largest
-    share as accuracy. Hardly better means above 0.85 of that entropy, and less than a quarter of
-    the way from that accuracy to 1. It takes both: under a large gamma a network with nearly flat
-    probabilities may classify all samples, and one that ranks well may never predict a rare class.
-
-    Parameters
-    ----------
-    cross_entropy, accuracy : float
-        Of the network on these samples.
-    labels : integer array (N,)
-        Classes, from 0. Where there is only one, nothing can be told, and the answer is no.
-    """
-    counts = np.bincount(labels)
-    shares = counts[counts > 0] / len(labels)
-    entropy = -float(shares @ np.log(shares))
-    return cross_entropy > 0.85 * entropy > 0 and accuracy < 0.75 * shares.max() + 0.25
-
-
-def is_trivial(row: Row, untrained: Row, penalty: str | None, largest_share: float) -> bool:
-    """Return whether all classes of a network are at one point: the phase of trivial collapse.
-
-    Its penalty is near its minimum, far below that of the untrained network, and its training
-    accuracy is the share of the largest class.
-
-    Parameters
-    ----------
-    row, untrained : dict
-        Its measurements, and those before training.
-    penalty : str or None
-        Name of the penalty on its latent layer.
-    largest_share : float
-        Share of the largest class in the training set.
-    """
-    if penalty is None or not row["gamma"]:
-        return False
-    squeezed = _excess(row, penalty) < min(SQUEEZED, 0.1 * _excess(untrained, penalty))
-    return squeezed and row["train_accuracy"] <= GUESSING * largest_share
-
-
-def _excess(row: Row, penalty: str) -> float:
-    """Return the distance of a penalty from its minimum, without gamma."""
-    return row["penalty"] / row["gamma"] - PENALTIES[penalty].minimum

@@ -2,8 +2,7 @@ import math
 
 import pytest
 
-from lpc_scratch.theory.phases import PHASES, THRESHOLDS, classify
-from lpc_scratch.training.measuring import is_trivial
+from lpc_scratch.theory.phases import PHASES, THRESHOLDS, classify, is_trivial
 
 COMPLETE = {
     "train_accuracy": 0.99,
@@ -49,21 +48,20 @@ SQUEEZED = {"gamma": 10.0, "penalty": 10 * 1.0001, "train_accuracy": 1.1 * 0.25}
 
 
 @pytest.mark.parametrize(
-    ("row", "penalty", "trivial"),
+    ("row", "minimum", "trivial"),
     [
-        (SQUEEZED, "exp", True),
-        (SQUEEZED | {"penalty": 10 * 0.0001}, "l2", True),
+        (SQUEEZED, 1.0, True),
+        (SQUEEZED | {"penalty": 10 * 0.0001}, 0.0, True),
         (SQUEEZED, None, False),
-        (SQUEEZED | {"gamma": 0.0}, "exp", False),
-        (SQUEEZED | {"train_accuracy": next_to(1.1 * 0.25, MORE)}, "exp", False),
-        (SQUEEZED | {"penalty": 10 * 1.011}, "exp", False),
+        (SQUEEZED | {"gamma": 0.0}, 1.0, False),
+        (SQUEEZED | {"train_accuracy": next_to(1.1 * 0.25, MORE)}, 1.0, False),
+        (SQUEEZED | {"penalty": 10 * 1.011}, 1.0, False),
     ],
     ids=str,
 )
-def test_collapse_is_trivial_for_a_guess_at_the_minimum_of_the_penalty(row, penalty, trivial):
-    minimum = 0 if penalty == "l2" else 1
-    untrained = UNTRAINED | {"penalty": 10 * (minimum + 0.5)}
-    assert is_trivial(row, untrained, penalty, largest_share=0.25) == trivial
+def test_collapse_is_trivial_for_a_guess_at_the_minimum_of_the_penalty(row, minimum, trivial):
+    untrained = UNTRAINED | {"penalty": 10 * ((minimum or 0) + 0.5)}
+    assert is_trivial(row, untrained, minimum, largest_share=0.25) == trivial
 
 
 @pytest.mark.parametrize(
