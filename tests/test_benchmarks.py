@@ -10,7 +10,9 @@ from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.peers import OURS, candidates_on, gather_field
 from benchmarks.peers.ours import OurPeer
 from lpc_scratch.files import markdown
-from lpc_scratch.nn.backbones import build_network
+from lpc_scratch.nn.backbones import mlp
+from lpc_scratch.nn.layers import Linear
+from lpc_scratch.nn.network import Network
 
 SMALL = Configuration(20, (8, 8), 4, 16)
 
@@ -41,10 +43,9 @@ def test_flops_count_three_products_a_map_and_two_for_the_first():
 
 @pytest.mark.parametrize("configuration", [SMALL, DIGITS], ids=lambda c: c.name)
 def test_parameters_are_those_of_the_network(configuration):
-    network = build_network(
-        configuration.features, 10, hidden=configuration.hidden, latent_dim=configuration.latent
-    )
-    assert configuration.parameters == network.parameters.size
+    features, hidden, latent = configuration.features, configuration.hidden, configuration.latent
+    parts = mlp(features, hidden), Linear(hidden[-1], latent), Linear(latent, 10)
+    assert configuration.parameters == Network(*parts, features).parameters.size
 
 
 def test_dropout_is_timed_only_where_there_is_a_layer_to_drop_from():

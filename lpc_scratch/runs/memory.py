@@ -20,9 +20,9 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.files import host_memory
 from lpc_scratch.metrics.measure import MAX_MIXTURES
-from lpc_scratch.nn.backbones import build_parts
 from lpc_scratch.nn.inference import CHUNK
 from lpc_scratch.nn.layers import Container, Sequential, walk
+from lpc_scratch.training.build import make_parts
 from lpc_scratch.training.history import EDGES
 
 _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `fit_mixtures`
@@ -149,15 +149,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
 def _layers(config: TrainConfig, features: int, classes: int) -> Sequential:
     """Return the layers of one network of a configuration, whose arrays take no memory."""
     backend = replace(get_backend("cpu"), xp=_Shapes)
-    return Sequential(
-        build_parts(
-            *(features, classes, config.architecture, config.hidden, config.latent_dim),
-            *(config.activation, config.dropout),
-            stack=(),
-            dtype=np.dtype(config.dtype),
-            backend=backend,
-        )
-    )
+    return Sequential(make_parts(config, features, classes, backend))
 
 
 def _sizes(network: Sequential, features: int) -> list[int]:

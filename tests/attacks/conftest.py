@@ -6,7 +6,9 @@ import pytest
 
 from lpc_scratch.attacks import PixelModel, deepfool, fgsm, pgd, square_attack
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.nn.backbones import build_network
+from lpc_scratch.nn.backbones import mlp
+from lpc_scratch.nn.layers import Linear
+from lpc_scratch.nn.network import Network, make_latent_layer
 from lpc_scratch.training import load_configured_dataset, train
 
 ATTACKS = {
@@ -56,11 +58,24 @@ def bounded_attack(request):
 def make_model(rng):
     """Make a model of an untrained network on 4 x 4 images; its weights are random, and large."""
 
-    def make(seeds=0, dtype=np.float64, backend=None, classes=4, image_shape=(4, 4), **settings):
-        settings = {"hidden": (12,), "latent_dim": 6, "architecture": "linear"} | settings
+    def make(
+        seeds=0,
+        dtype=np.float64,
+        backend=None,
+        classes=4,
+        image_shape=(4, 4),
+        hidden=(12,),
+        architecture="linear",
+    ):
+        place = (np.shape(seeds), dtype, backend)
         features = int(np.prod(image_shape))
-        settings |= {"seeds": seeds, "dtype": dtype, "backend": backend}
-        network = build_network(features, classes, **settings)
+        width = (hidden or (features,))[0]
+        latent_layer = make_latent_layer(architecture, width, 6, *place)
+        (latent_dim,) = latent_layer.output_shape((width,))
+        backbone = mlp(features, hidden, "relu", 0.0, *place)
+        network = Network(
+            backbone, latent_layer, Linear(latent_dim, classes, *place), features, seeds
+        )
         network.parameters *= 6  # logits that differ by more than 1
         return PixelModel(network, describe(image_shape))
 

@@ -9,11 +9,19 @@ from lpc_scratch.attacks import PixelModel, margin_gradient_norm
 from lpc_scratch.attacks.objectives import cross_entropy, log_odds, margin
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.nn.backbones import build_network
+from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.gradcheck import assert_gradient
+from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.losses import softmax_cross_entropy
+from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
+
+
+def make_network(features, classes, dtype=np.float32):
+    backbone = mlp(features, (5,), dtype=dtype)
+    layers = Linear(5, 4, dtype=dtype), Linear(4, classes, dtype=dtype)
+    return Network(backbone, *layers, features)
 
 
 @pytest.mark.parametrize("seeds", [0, [0, 1]])
@@ -68,7 +76,7 @@ def test_log_odds_keep_their_gradient_where_cross_entropy_has_none():
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_pixels_of_a_model_are_what_its_run_was_trained_on(rng, describe_data, dataset):
     side, largest = {"digits": (8, 16), "mnist": (28, 255)}[dataset]
-    network = build_network(side * side, 10, hidden=(9,), dtype=np.float64)
+    network = make_network(side * side, 10, np.float64)
     model = PixelModel(network, describe_data((side, side), scale=2 / largest))
     stored = rng.integers(largest + 1, size=(5, side, side), dtype=np.uint8)
     stored[0, 0, :2] = 0, largest
@@ -146,12 +154,12 @@ def test_margins_of_a_linear_classifier_are_its_distances(make_model, images, se
 def test_data_that_are_no_images_are_refused(describe_data, changes, message):
     data = describe_data(**{"image_shape": (4, 4)} | changes)
     with pytest.raises(ConfigError, match=message):
-        PixelModel(build_network(16, 3, hidden=(5,)), data)
+        PixelModel(make_network(16, 3), data)
 
 
 def test_points_in_space_and_features_of_a_run_are_refused():
     gaussians = load_dataset("gaussians")
-    network = build_network(gaussians.num_features, gaussians.num_classes, hidden=(5,))
+    network = make_network(gaussians.num_features, gaussians.num_classes)
     with pytest.raises(ConfigError, match="attacks need images"):
         PixelModel(network, gaussians)
     square = dataclasses.replace(gaussians, image_shape=(1, gaussians.num_features))
@@ -161,7 +169,7 @@ def test_points_in_space_and_features_of_a_run_are_refused():
 
 def test_network_of_one_class_is_refused(describe_data):
     with pytest.raises(ConfigError, match="two classes or more"):
-        PixelModel(build_network(16, 1, hidden=(5,)), describe_data((4, 4)))
+        PixelModel(make_network(16, 1), describe_data((4, 4)))
 
 
 @pytest.mark.parametrize("seeds", [0, [0, 1]])

@@ -3,19 +3,24 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from lpc_scratch.nn.backbones import build_network
+from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.gradcheck import GradientError, assert_gradient
-from lpc_scratch.nn.layers import ACTIVATIONS, Activation, Dropout, walk
+from lpc_scratch.nn.layers import ACTIVATIONS, Activation, Dropout, Linear, walk
 from lpc_scratch.nn.losses import LOSSES
-from lpc_scratch.nn.network import Architecture
+from lpc_scratch.nn.network import Architecture, Network, make_latent_layer
 from lpc_scratch.nn.penalties import PENALTIES
 
 ARCHITECTURES = get_args(Architecture)
 
 
 def make(architecture="binary", backend=None, seeds=0, dtype=np.float64, **settings):
-    settings = {"hidden": (9, 8), "latent_dim": 4} | settings
-    return build_network(6, 5, architecture, seeds=seeds, dtype=dtype, backend=backend, **settings)
+    """A perceptron for 6 features and 5 classes, with 4 latent dimensions."""
+    place = ((len(seeds),) if isinstance(seeds, list) else (), dtype, backend)
+    settings = {"hidden": (9, 8), "activation": "relu", "dropout": 0.0} | settings
+    width = (settings["hidden"] or [6])[-1]
+    latent_layer = make_latent_layer(architecture, width, 4, *place)
+    classifier = Linear(width if architecture == "none" else 4, 5, *place)
+    return Network(mlp(6, *settings.values(), *place), latent_layer, classifier, 6, seeds)
 
 
 def total_loss(network, x, labels, loss="softmax", penalty="exp", gamma=2.0, penalized=True):
@@ -342,11 +347,6 @@ def test_input_gradient_leaves_those_of_a_layer_of_ones_own_alone(monkeypatch, r
     assert_gradient(network.forward, x, dx, dlogits)
 
 
-def test_architecture_none_without_hidden_layers_is_refused():
-    with pytest.raises(ValueError, match="at least one hidden layer"):
-        make("none", hidden=())
-
-
 def test_training_leaves_the_input_alone(rng):
     network, x = make(), rng.normal(size=(7, 6))
     before = x.copy()
@@ -358,7 +358,8 @@ def test_training_leaves_the_input_alone(rng):
     ("initialization", "variance"), [("pytorch", 1 / 1200), ("he", 2 / 400), ("glorot", 2 / 700)]
 )
 def test_initial_weights_have_their_stated_variance(initialization, variance):
-    network = build_network(400, 5, hidden=(300,), initialization=initialization)
+    parts = mlp(400, (300,)), Linear(300, 4), Linear(4, 5)
+    network = Network(*parts, 400, initialization=initialization)
     first = next(network.leaves())
     assert first.W.var() == pytest.approx(variance, rel=0.02)
     assert (initialization == "pytorch") == bool(np.any(first.b))

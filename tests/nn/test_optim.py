@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from lpc_scratch.nn.backbones import build_network
+from lpc_scratch.nn.backbones import mlp
+from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.losses import softmax_cross_entropy
+from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import SGD, Adam, AdamW
 from lpc_scratch.nn.penalties import PENALTIES
 
@@ -73,7 +75,8 @@ def test_fifty_steps_of_a_network_equal_autograd(
 ):
     torch = pytest.importorskip("torch", reason="PyTorch, the outside oracle, is not installed")
     x, labels, gamma = rng.normal(size=(40, 6)), rng.integers(5, size=40), 2.0
-    network = build_network(6, 5, hidden=(12, 9), latent_dim=4, activation="silu", dtype=np.float64)
+    parts = Linear(9, 4, dtype=np.float64), Linear(4, 5, dtype=np.float64)
+    network = Network(mlp(6, (12, 9), "silu", dtype=np.float64), *parts, 6)
     names = ("hidden.0", "hidden.1", "latent", "classifier")
     start = network.named_parameters()
     leaves = {n: torch.tensor(p.copy(), requires_grad=True) for n, p in start.items()}
