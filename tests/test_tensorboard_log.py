@@ -12,7 +12,7 @@ from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.tensorboard import log as tensorboard_log
 from lpc_scratch.tensorboard.log import GROUPS, TensorBoardLog
-from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training import Recorder, load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS, EDGES
 from lpc_scratch.training.trainer import Trainer
 
@@ -307,7 +307,7 @@ def test_points_that_cannot_be_written_stop_the_run_with_a_sentence(tmp_path, mo
 def test_run_is_kept_before_it_is_logged(tmp_path):
     calls = []
 
-    class Recorder:
+    class Calls(Recorder):
         def begin(self, trainer, history):
             calls.append("begin")
 
@@ -318,7 +318,7 @@ def test_run_is_kept_before_it_is_logged(tmp_path):
         def checkpoint(self, trainer, epoch):
             calls.append(("checkpoint", epoch))
 
-    log = TensorBoardLog(Recorder(), tmp_path)
+    log = TensorBoardLog(Calls(), tmp_path)
     with pytest.raises(RunFolderError, match="full"):
         train(SMALL, recorder=log)
     log.checkpoint(None, 3)

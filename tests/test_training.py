@@ -8,7 +8,7 @@ from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import measure
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.theory.phases import only_guesses
-from lpc_scratch.training import load_configured_dataset, train
+from lpc_scratch.training import Recorder, load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS, EDGES, Snapshots
 from lpc_scratch.training.trainer import Trainer
 
@@ -62,17 +62,14 @@ def test_rows_hold_the_settings_of_the_epoch_that_led_to_them():
 def test_measured_epochs_are_kept_and_as_many_others_as_asked(every, kept):
     epochs = []
 
-    class Recorder:
-        def begin(self, trainer, history):
-            return None
-
+    class Epochs(Recorder):
         def save(self, trainer, history, new_rows):
             epochs.append(new_rows[0]["epoch"])
 
         def checkpoint(self, trainer, epoch):
             epochs.append(epoch)
 
-    train(dataclasses.replace(SMALL, checkpoint_every=every), recorder=Recorder())
+    train(dataclasses.replace(SMALL, checkpoint_every=every), recorder=Epochs())
     assert epochs == kept
 
 

@@ -21,12 +21,13 @@ from lpc_scratch.runs.config_file import dump_config, load_config
 from lpc_scratch.runs.dataset_file import describe_dataset
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
+from lpc_scratch.training import Recorder
 from lpc_scratch.training.history import History, Row
 from lpc_scratch.training.trainer import Trainer
 
 
-class RunFolder:
-    """The files of one run; a `training.Recorder`.
+class RunFolder(Recorder):
+    """The files of one run.
 
     Parameters
     ----------

@@ -30,8 +30,8 @@ _MOST_POINTS = 1000
 _LARGEST_TILE = 32  # pixels along a side: tensorboardX takes 96 bytes for each while it writes them
 
 
-class TensorBoardLog:
-    """Logs a run while another recorder keeps it; a `training.Recorder`.
+class TensorBoardLog(Recorder):
+    """Logs a run while another recorder keeps it.
 
     Curves are named by section and column, `collapse/nc1`, and with several networks also by the
     network, `collapse/nc1/seed-0`; then `Custom Scalars` shows those of all networks in one chart.

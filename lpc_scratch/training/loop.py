@@ -13,17 +13,18 @@ from lpc_scratch.training.trainer import Trainer
 Config = TypeVar("Config", bound=TrainConfig)
 
 
-class Recorder(Protocol):
-    """Keeps a run as it goes, for example in a run folder."""
+class Recorder:
+    """Keeps something of a run as it goes: a subclass says what, and by itself it is nothing."""
 
     def begin(self, trainer: Trainer, history: History) -> int | None:
         """Fill both from a run to resume and return its completed epochs; None for a new run."""
+        return None
 
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
-        """Keep the trainer's state and the history, to which `new_rows` have been added."""
+        """Keep what is wanted of a measured epoch, whose `new_rows` the history has by now."""
 
     def checkpoint(self, trainer: Trainer, epoch: int) -> None:
-        """Keep the trainer's state after an epoch that is not measured."""
+        """Keep the trainer's state after an epoch that is not measured, so as to resume."""
 
 
 class Progress(Protocol):
