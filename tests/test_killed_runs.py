@@ -29,7 +29,7 @@ KILLS = 20
 
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
-    monkeypatch.setattr("lpc_scratch.runs.folder.save_run_plots", lambda *_, **__: [])
+    monkeypatch.setattr("lpc_scratch.train.draw", lambda folder: [])
 
 
 def result(folder):

@@ -111,12 +111,15 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
         If the file is missing, damaged or of other networks.
     """
     tensors, _ = load_tensors(path)
-    try:
-        snapshots = Snapshots.from_arrays(tensors, last_epoch)
-    except ValueError as error:
-        raise RunFolderError(f"{path} is damaged ({error})") from error
-    epochs, means = len(tensors["epochs"]), tensors["class_means"]
-    bins = len(EDGES) - 1
+    forms = {"epochs": (1, "i"), "edges": (1, "f"), "counts": (3, "i"), "class_means": (4, "f")}
+    if {name: (array.ndim, array.dtype.kind) for name, array in tensors.items()} != forms:
+        raise RunFolderError(
+            f"{path} is damaged (it holds no {', '.join(forms)} of a training run)"
+        )
+    counts, means = tensors["counts"], tensors["class_means"]
+    if not np.array_equal(tensors["edges"], EDGES) or (counts < 0).any():
+        raise RunFolderError(f"{path} is damaged (its histograms are not those of a training run)")
+    epochs, bins = len(tensors["epochs"]), len(EDGES) - 1
     for name, expected in (("counts", (epochs, sizes[0], bins)), ("class_means", (epochs, *sizes))):
         found = tensors[name].shape
         if found != expected:
@@ -125,7 +128,8 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
             )
     if not np.isfinite(means).all():
         raise RunFolderError(f"{path} does not fit this run: its class_means are not finite")
-    return snapshots
+    kept = int(np.sum(tensors["epochs"] <= last_epoch))
+    return Snapshots(tensors["epochs"][:kept].tolist(), list(counts[:kept]), list(means[:kept]))
 
 
 def _state(trainer: Trainer) -> dict[str, Array]:

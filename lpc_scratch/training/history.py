@@ -58,27 +58,6 @@ class Snapshots:
             "class_means": np.stack(self.class_means),
         }
 
-    @classmethod
-    def from_arrays(cls, arrays: dict[str, Array], last_epoch: int) -> "Snapshots":
-        """Return the snapshots of `to_arrays` up to and with an epoch.
-
-        Raises
-        ------
-        ValueError
-            If these are no such arrays.
-        """
-        forms = {"epochs": (1, "i"), "edges": (1, "f"), "counts": (3, "i"), "class_means": (4, "f")}
-        if {name: (a.ndim, a.dtype.kind) for name, a in arrays.items()} != forms:
-            raise ValueError(f"it holds no {', '.join(forms)} of a training run")
-        if not np.array_equal(arrays["edges"], EDGES) or (arrays["counts"] < 0).any():
-            raise ValueError("its histograms are not those of a training run")
-        kept = int(np.sum(arrays["epochs"] <= last_epoch))
-        return cls(
-            arrays["epochs"][:kept].tolist(),
-            list(arrays["counts"][:kept]),
-            list(arrays["class_means"][:kept]),
-        )
-
 
 @dataclass
 class History:
