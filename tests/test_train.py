@@ -31,7 +31,7 @@ REPOSITORY = Path(__file__).parents[1]
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder, and draw no figures: they have their own tests."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lpc_scratch.runs.folder.save_run_plots", lambda *_, **__: [])
+    monkeypatch.setattr("lpc_scratch.train.draw", lambda folder: [])
 
 
 def files(folder):
