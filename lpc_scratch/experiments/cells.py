@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from data_utils import Dataset, DatasetError
-from lpc_scratch import __version__
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import single_blas_thread
 from lpc_scratch.config import SETTINGS, TrainConfig
@@ -19,6 +18,7 @@ from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.memory import check_memory
 from lpc_scratch.training import load_configured_dataset, train
 from lpc_scratch.training.history import COLUMNS, History, Row
+from lpc_scratch.version import __version__
 
 Status = Literal["finished", "diverged", "failed"]
 

@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-import lpc_scratch
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.exports.arrays import evaluated_layers, member_parameters, origin
 from lpc_scratch.files.atomic import write_atomically
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.run import Run
+from lpc_scratch.version import __version__
 
 OPSET = 17
 """Version of the operators; onnxruntime has it from 1.12 on."""
@@ -82,7 +82,7 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="lpc_scratch",
-        producer_version=lpc_scratch.__version__,
+        producer_version=__version__,
     )
     helper.set_model_props(model, _metadata(run, member))
     onnx.checker.check_model(model, full_check=True)

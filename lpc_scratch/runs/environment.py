@@ -12,8 +12,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-import lpc_scratch
 from lpc_scratch.backend import Backend
+from lpc_scratch.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "cupy-cuda12x", "cupy-cuda13x")
 
@@ -27,7 +27,7 @@ def describe_environment(backend: Backend, parameters: int = 0) -> dict[str, Any
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": ["python", *sys.orig_argv[1:]],  # `-m module` instead of the path of a file
-        "lpc_scratch": lpc_scratch.__version__,
+        "lpc_scratch": __version__,
         "git_revision": _git_revision(),
         "python": platform.python_version(),
         "packages": package_versions(_PACKAGES),
