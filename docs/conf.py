@@ -1,4 +1,4 @@
-"""Settings of the pages of the course, for Sphinx; `python -m notebooks.site` builds them."""
+"""Settings of the web pages, for Sphinx; `python -m notebooks.site` builds them."""
 
 from datetime import date
 
@@ -6,11 +6,12 @@ project = "lpc_scratch"
 author = "the authors of lpc_scratch"
 project_copyright = f"{date.today().year}, {author}"
 
-# The root of the repository is the source: the notebooks and pages are where they always are.
+# The root of the repository is the source: notebooks and pages are where a code host shows them.
 root_doc = "docs/index"
 include_patterns = [
-    "docs/index.md",
+    "docs/*.md",
     "README.md",
+    "CHANGELOG.md",
     "notebooks/README.md",
     "notebooks/0*.ipynb",
     "results/README.md",

@@ -1,7 +1,7 @@
-"""python -m notebooks.site: the pages of the course, to read in a browser without a kernel.
+"""python -m notebooks.site: the pages of the course and of `docs/`, to read in a browser.
 
-They are built by Sphinx with MyST-NB from the notebooks as they are, with `docs/conf.py`, and need
-no network to be read: MathJax lies beside them.
+They are built by Sphinx with MyST-NB from the notebooks and the Markdown as they are, with
+`docs/conf.py`, and need neither a kernel nor the network to be read: MathJax lies beside them.
 """
 
 import io
@@ -104,7 +104,7 @@ def fetch_mathjax() -> bytes:
 
 
 def main(output: Path = Path("build/site"), mathjax: Path | None = None) -> int:
-    """Build the pages of the course.
+    """Build the pages of the course and of docs/.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The pages of the course, as a reader without a network sees them in Chromium."""
+"""The pages of the course and of docs/, as a reader without a network sees them in Chromium."""
 
 import shutil
 import subprocess
@@ -15,12 +15,13 @@ from notebooks import COURSE, FOLDER
 pytestmark = pytest.mark.browser
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ROOT = FOLDER.parent
 PAGES = [
     "index.html",
-    "docs/index.html",
     *(f"notebooks/{name}.html" for name in (*COURSE, "README")),
-    *(f"{page}.html" for page in ("README", "results/README", "results/robustness/README")),
-    "benchmarks/README.html",
+    *(f"docs/{page.stem}.html" for page in sorted(ROOT.glob("docs/*.md"))),
+    *("README.html", "CHANGELOG.html", "benchmarks/README.html"),
+    *("results/README.html", "results/robustness/README.html"),
 ]
 
 
@@ -45,7 +46,7 @@ def site(chromium, tmp_path_factory):
     pytest.importorskip("myst_nb", reason="needs pip install '.[course]'")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "notebooks.site", "--output", str(folder)]
-    built = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True)
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if "MathJax cannot be downloaded" in built.stderr:
         pytest.skip(built.stderr.strip())
     assert built.returncode == 0, built.stderr
