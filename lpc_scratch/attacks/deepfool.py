@@ -20,15 +20,11 @@ class DeepFoolSummary:
 
     Attributes
     ----------
-    samples : int array
-        Samples that were attacked.
-    flipped_share : array
-        Share of them that were flipped. The others are in none of the numbers that follow.
-    rho, median_rho : array
-        Mean and median of ||r|| / ||x||, perturbation relative to image; without images that are
-        all black.
-    mean_norm, median_norm : array
-        Mean and median of ||r||, in pixel units.
+    samples : how many samples were attacked
+    flipped_share : share of them that were flipped; the others are in none of what follows
+    rho, median_rho : mean and median of ||r|| / ||x||, perturbation relative to image; without
+        images that are all black
+    mean_norm, median_norm : mean and median of ||r||, in pixel units
     """
 
     samples: Array
@@ -53,12 +49,11 @@ class DeepFoolResult(AttackResult):
         """
         norms = self.norms()
         lengths = np.linalg.norm(self.images.astype(np.float64), axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = norms / lengths
         counted = self.correct if correct_only else np.ones_like(self.correct)
         flipped = counted & self.flipped
         samples = counted.sum(axis=-1)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios = norms / lengths
             share = flipped.sum(axis=-1) / samples
         seen = flipped & (lengths > 0)
         return DeepFoolSummary(
@@ -90,10 +85,8 @@ def deepfool(
 
     Parameters
     ----------
-    model : PixelModel
-        One network or a stack of E.
-    images : array-like (N, I) or (E, N, I)
-        Pixels from 0 to 1.
+    model, images
+        As in `pgd`, whose errors are raised here too.
     labels : integer array-like (N,) or (E, N), optional
         True classes, which decide what is `correct` in the result and nothing else. Without them
         the network is taken to be right.
@@ -103,17 +96,6 @@ def deepfool(
         Steps after which a sample is given up.
     clip : bool
         Bring the image back to [0, 1] after each step. The paper does not.
-
-    Returns
-    -------
-    DeepFoolResult
-
-    Raises
-    ------
-    ConfigError
-        For a setting that cannot be.
-    ValueError
-        For images or labels that cannot be.
     """
     check_number("overshoot", overshoot, zero=True)
     check_count("max_iterations", max_iterations)

@@ -39,29 +39,8 @@ def fgsm(model: PixelModel, images: ArrayLike, labels: ArrayLike, epsilon: float
     """Fast gradient sign method: x + ε sign(dL/dx), clipped to [0, 1].
 
     Source: Goodfellow, Shlens and Szegedy 2015, "Explaining and harnessing adversarial examples",
-    arXiv 1412.6572. Images that are misclassified from the start stay as they are.
-
-    Parameters
-    ----------
-    model : PixelModel
-        One network or a stack of E.
-    images : array-like (N, I) or (E, N, I)
-        Pixels from 0 to 1.
-    labels : integer array-like (N,) or (E, N)
-        True classes.
-    epsilon : float
-        Largest change of a pixel, at least 0; 8/255 is 0.031.
-
-    Returns
-    -------
-    AttackResult
-
-    Raises
-    ------
-    ConfigError
-        For an epsilon that cannot be.
-    ValueError
-        For images or labels that cannot be.
+    arXiv 1412.6572. Images that are misclassified from the start stay as they are. Arguments and
+    errors are those of `pgd`.
     """
     check_number("epsilon", epsilon, zero=True)
     epsilon = min(epsilon, FAR)
@@ -104,7 +83,7 @@ def pgd(
     labels : integer array-like (N,) or (E, N)
         True classes.
     epsilon : float
-        Radius of the ball, at least 0, in pixel units.
+        Radius of the ball, at least 0, in pixel units; 8/255 is 0.031.
     norm : {"linf", "l2"}
         linf bounds the change of every pixel, and steps along the sign of the gradient; l2 bounds
         the Euclidean length of the perturbation, and steps along the normalised gradient.

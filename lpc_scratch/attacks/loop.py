@@ -8,35 +8,19 @@ from numpy.typing import ArrayLike
 
 from lpc_scratch.attacks.model import PixelModel, chunks
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import as_generator
+from lpc_scratch.attacks.settings import check_count
 from lpc_scratch.backend import Array
 
 
 class State(NamedTuple):
-    """A chunk of B images under attack; arrays of the device.
+    """A chunk of B images under attack; arrays of the device."""
 
-    Attributes
-    ----------
-    images : array (B, I) or (..., B, I)
-        The images before.
-    adversarials : array (..., B, I)
-        What has become of them.
-    target : int array (..., B)
-        The class to get away from.
-    correct : bool array (..., B)
-        Whether the network was right about the image before.
-    active : bool array (..., B)
-        Whether the sample is still to be flipped.
-    iterations : int array (..., B)
-        Steps that it has taken.
-    """
-
-    images: Array
-    adversarials: Array
-    target: Array
-    correct: Array
-    active: Array
-    iterations: Array
+    images: Array  # (B, I) or (..., B, I): the images before
+    adversarials: Array  # (..., B, I): what has become of them
+    target: Array  # (..., B) int: the class to get away from
+    correct: Array  # (..., B) bool: whether the network was right about the image before
+    active: Array  # (..., B) bool: whether the sample is still to be flipped
+    iterations: Array  # (..., B) int: steps that it has taken
 
 
 Step = Callable[[Array, Array, Array, Array], Array]
@@ -54,34 +38,22 @@ def attack_in_chunks(
 ) -> AttackResult:
     """Run an attack on one chunk of images after the other.
 
-    Parameters
-    ----------
-    model : PixelModel
-        What is attacked.
-    images, labels : array-like
-        See `PixelModel.loss_gradient`; without labels the network is taken to be right.
-    attack : callable
-        Changes `adversarials`, `active` and `iterations` of a chunk's state in place. It draws
-        from the generator what all members get.
-    seed : int or Generator
-        What the generators of all chunks come from.
-    own_class : bool
-        Whether to get away from the class that the network sees. Otherwise it is the label, and
-        an image that is misclassified from the start is not active.
+    Without labels the network is taken to be right. `attack` changes `adversarials`, `active` and
+    `iterations` of a chunk's state in place, and draws from the generator what all members get.
+    The class to get away from is the label, and an image that is misclassified from the start is
+    not active; with `own_class` it is the class that the network sees.
 
-    Raises
-    ------
-    ConfigError
-        For a seed that is none.
-    ValueError
-        For images or labels that cannot be.
+    Raises ConfigError for a seed that is none, and ValueError for images or labels that cannot be.
     """
     xp, to_host = model.xp, model.backend.to_host
     images = model.checked_images(images)
     labels = None if labels is None else model.checked_labels(labels, images)
     slices = chunks(images)
     parts = []
-    for rows, generator in zip(slices, as_generator(seed).spawn(len(slices)), strict=True):
+    if not isinstance(seed, np.random.Generator):
+        check_count("seed", seed, least=0)
+    generators = np.random.default_rng(seed).spawn(len(slices))
+    for rows, generator in zip(slices, generators, strict=True):
         before = images[..., rows, :]
         adversarials = xp.empty((*model.network.stack, *before.shape[-2:]), before.dtype)
         adversarials[...] = before

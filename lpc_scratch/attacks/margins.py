@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lpc_scratch.attacks.model import PixelModel
-from lpc_scratch.attacks.objectives import margin
 from lpc_scratch.backend import Array
 
 
@@ -38,27 +37,8 @@ class Margins:
 def margin_gradient_norm(model: PixelModel, images: ArrayLike, labels: ArrayLike) -> Margins:
     """Measure the logit margin of every sample, and the length of its gradient.
 
-    Parameters
-    ----------
-    model : PixelModel
-        One network or a stack of E.
-    images : array-like (N, I) or (E, N, I)
-        Pixels from 0 to 1.
-    labels : integer array-like (N,) or (E, N)
-        True classes.
-
-    Returns
-    -------
-    Margins
-
-    Raises
-    ------
-    ValueError
-        For images or labels that cannot be.
+    Arguments and errors are those of `PixelModel.margin_gradient`.
     """
-    margins, norms = [], []
-    for value, gradient in model.differentiated(margin, images, labels):
-        on_host = model.backend.to_host(gradient).astype(np.float64)
-        margins.append(model.backend.to_host(value).astype(np.float64))
-        norms.append(np.linalg.norm(on_host, axis=-1))
-    return Margins(np.concatenate(margins, axis=-1), np.concatenate(norms, axis=-1))
+    margin, gradient = model.margin_gradient(images, labels)
+    norm = np.linalg.norm(gradient.astype(np.float64), axis=-1)
+    return Margins(margin.astype(np.float64), norm)

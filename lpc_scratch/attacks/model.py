@@ -1,6 +1,5 @@
 """What an attack sees of a network: images in pixel units, logits, and gradients back to pixels."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any, Self
 
@@ -86,21 +85,10 @@ class PixelModel:
         return cls(run.network, run)
 
     def pixels(self, stored: ArrayLike) -> Array:
-        """Return images in pixel units, on the host and in the network's dtype.
+        """Return stored images (N, I) or (N, *image_shape), 0 to `largest`, in pixel units.
 
-        Parameters
-        ----------
-        stored : array-like (N, I) or (N, *image_shape)
-            Images as stored in the data set, 0 to `largest`.
-
-        Returns
-        -------
-        host array (N, I)
-
-        Raises
-        ------
-        ValueError
-            For another shape, or values out of range.
+        They are (N, I), on the host and in the network's dtype. Raises ValueError for another
+        shape, or values out of range.
         """
         array, features = np.asarray(stored), self.network.features
         if array.ndim < 2 or array.shape[1:] not in ((features,), self.image_shape):
@@ -141,19 +129,6 @@ class PixelModel:
     def margin_gradient(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
         """Return s_y - max_{k≠y} s_k of every sample, and its gradient, as `loss_gradient`."""
         return self._differentiate(margin, images, labels)
-
-    def differentiated(
-        self, objective: Objective, images: ArrayLike, labels: ArrayLike
-    ) -> Iterator[tuple[Array, Array]]:
-        """Yield an objective's values (..., R) and gradients (..., R, I) of R rows after the other.
-
-        They are arrays of the device; arguments and units are those of `loss_gradient`.
-        """
-        images = self.checked_images(images)
-        labels = self.checked_labels(labels, images)
-        for rows in chunks(images):
-            value, dlogits = objective(self.forward(images[..., rows, :]), labels[..., rows])
-            yield value, self.gradient(dlogits)
 
     def forward(self, images: Array) -> Array:
         """Return the logits (..., B, K) of one batch on the device, and keep what it takes back.
@@ -200,11 +175,15 @@ class PixelModel:
     def _differentiate(
         self, objective: Objective, images: ArrayLike, labels: ArrayLike
     ) -> tuple[Array, Array]:
-        parts = [
-            [*map(self.backend.to_host, pair)]
-            for pair in self.differentiated(objective, images, labels)
-        ]
-        values, gradients = zip(*parts, strict=True)
+        """Return values (..., N) of an objective and their gradients (..., N, I), on the host."""
+        to_host = self.backend.to_host
+        images = self.checked_images(images)
+        labels = self.checked_labels(labels, images)
+        values, gradients = [], []
+        for rows in chunks(images):
+            value, dlogits = objective(self.forward(images[..., rows, :]), labels[..., rows])
+            values.append(to_host(value))
+            gradients.append(to_host(self.gradient(dlogits)))
         return np.concatenate(values, axis=-1), np.concatenate(gradients, axis=-2)
 
 

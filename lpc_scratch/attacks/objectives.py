@@ -5,19 +5,14 @@ Each takes logits (..., B, K) and integer labels (..., B), at least two classes,
 the gradient on to `PixelModel.gradient`.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
 from lpc_scratch.backend import Array, backend_of
 from lpc_scratch.nn.losses import softmax_cross_entropy
 
-
-class Objective(Protocol):
-    """A function of the logits of every sample."""
-
-    def __call__(self, logits: Array, labels: Array) -> tuple[Array, Array]:
-        """Return the values (..., B) and their gradients (..., B, K)."""
+Objective = Callable[[Array, Array], tuple[Array, Array]]
 
 
 def cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:

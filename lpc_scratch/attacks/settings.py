@@ -3,8 +3,6 @@
 import math
 from numbers import Integral, Real
 
-import numpy as np
-
 from lpc_scratch.errors import ConfigError
 
 FAR = 1e6
@@ -23,10 +21,3 @@ def check_count(name: str, value: int, least: int = 1) -> None:
     """Raise ConfigError unless a setting is a whole number of at least `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
-
-
-def as_generator(seed: int | np.random.Generator) -> np.random.Generator:
-    """Return the generator of a seed, or the generator itself; without a seed raise ConfigError."""
-    if not isinstance(seed, np.random.Generator):
-        check_count("seed", seed, least=0)
-    return np.random.default_rng(seed)

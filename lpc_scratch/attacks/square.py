@@ -34,14 +34,8 @@ def square_attack(
 
     Parameters
     ----------
-    model : PixelModel
-        One network or a stack of E.
-    images : array-like (N, I) or (E, N, I)
-        Pixels from 0 to 1.
-    labels : integer array-like (N,) or (E, N)
-        True classes.
-    epsilon : float
-        Largest change of a pixel, at least 0.
+    model, images, labels, epsilon
+        As in `pgd`, whose errors are raised here too.
     iterations : int
         Squares that are tried. The squares shrink in proportion.
     area : float
@@ -53,13 +47,6 @@ def square_attack(
     -------
     AttackResult
         `iterations` counts the stripes and the squares that the network was asked about.
-
-    Raises
-    ------
-    ConfigError
-        For a setting that cannot be.
-    ValueError
-        For images or labels that cannot be.
     """
     check_number("epsilon", epsilon, zero=True)
     check_count("iterations", iterations)
@@ -72,7 +59,7 @@ def square_attack(
         reach = min(epsilon, FAR)
         bounds = [xp.clip(state.images + change, 0, 1) for change in (-reach, reach)]
         margins = xp.full(state.active.shape, np.inf, state.images.dtype)
-        shape = (state.images.shape[-2], *_with_channels(model.image_shape))
+        shape = (state.images.shape[-2], *(*model.image_shape, 1)[:3])  # grey images have C = 1
         for iteration in range(iterations + 1):
             if iteration:
                 drawn = _squares(shape, _side(shape, area, iteration / iterations), generator)
@@ -90,17 +77,16 @@ def _propose(
     """Ask about one change of every active sample and keep it where it helps.
 
     `bounds` are the images -ε and +ε, `margins` (..., B) the best ones so far; `window` and `up`
-    say which pixels change, and whether to +ε: host booleans that broadcast to (B, H, W, C).
+    say which pixels change, and whether to +ε: host booleans, together broadcast to (B, H, W, C).
     Returns False where there is nothing left to do.
     """
     active = active_rows(model, state)
     if not active.size:
         return False
     xp, rows = model.xp, model.backend.to_device(active)
-    shape = (len(active), *_with_channels(model.image_shape))
     window, up = (
-        model.backend.to_device(np.broadcast_to(mask[active], shape).reshape(len(active), -1))
-        for mask in (window, up)
+        model.backend.to_device(mask[active].reshape(len(active), -1))
+        for mask in np.broadcast_arrays(window, up)
     )
     lowest, highest = (bound[..., rows, :] for bound in bounds)
     x, target = state.adversarials[..., rows, :], state.target[..., rows]
@@ -154,8 +140,3 @@ def _side(shape: tuple[int, ...], area: float, progress: float) -> int:
     halvings = int(np.searchsorted(_HALVINGS, 10_000 * progress))
     side = round((area / 2**halvings * height * width) ** 0.5)
     return max(1, min(side, height, width))
-
-
-def _with_channels(image_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return (H, W, C) of images (H, W) or (H, W, C)."""
-    return (*image_shape, 1)[:3]
