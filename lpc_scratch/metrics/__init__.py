@@ -17,7 +17,6 @@ scikit-learn where a function needs them, but nothing else of :mod:`lpc_scratch`
 from lpc_scratch.metrics.binarity import (
     MixtureFit,
     class_codes,
-    coefficient_of_variation,
     distinct_codes,
     fit_mixtures,
     hamming_distances,
@@ -60,7 +59,6 @@ from lpc_scratch.metrics.detection import (
     distance_to_code,
     energy,
     fpr_at_tpr,
-    max_probability,
 )
 from lpc_scratch.metrics.entropy import latent_entropy
 from lpc_scratch.metrics.equilibrium import Balance, balance, largest_gamma, margin
@@ -82,7 +80,6 @@ __all__ = [
     "class_codes",
     "class_means",
     "code_geometry",
-    "coefficient_of_variation",
     "distance_to_class_mean",
     "distance_to_code",
     "distinct_codes",
@@ -102,7 +99,6 @@ __all__ = [
     "margin",
     "max_angle",
     "max_log_probability",
-    "max_probability",
     "mean_class_distance",
     "measure",
     "nearest_class_mean_disagreement",

@@ -81,12 +81,8 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
 
     More than ``max_samples`` samples are replaced by that many, drawn without replacement from
     a generator seeded with ``seed``. scikit-learn runs expectation-maximisation from the two
-    clusters of 2-means, which for sorted numbers is found exactly in one pass.
-
-    Raises
-    ------
-    ValueError
-        If ``latent`` is not a finite matrix, or ``max_samples`` is less than 2.
+    clusters of 2-means, which for sorted numbers is found exactly in one pass. Raises ValueError if
+    ``latent`` is not a finite matrix, or ``max_samples`` is less than 2.
     """
     from sklearn import config_context
     from sklearn.exceptions import ConvergenceWarning
@@ -182,18 +178,6 @@ def simplex_hamming(classes: int) -> float:
     if classes < 2:
         raise ValueError(f"classes must be at least 2, not {classes}.")
     return classes / (2 * (classes - 1))
-
-
-def coefficient_of_variation(values: npt.ArrayLike) -> float:
-    """Compute std / mean of all ``values``, which are lengths: of ||z||, or of abs(z_i).
-
-    Without unit, at least 0; 0 when all lengths are equal, as on the vertices of a hypercube. nan
-    where all are 0. Raises ValueError for values that are missing, negative or not finite.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if array.size == 0 or not np.isfinite(array).all() or array.min() < 0:
-        raise ValueError("values must be finite numbers of at least 0, and one at the least.")
-    return float(array.std() / array.mean()) if array.any() else np.nan
 
 
 def latent_norm(latent: npt.ArrayLike) -> float:

@@ -50,8 +50,11 @@ def softmax_probabilities(logits: npt.ArrayLike) -> FloatArray:
 def max_log_probability(logits: npt.ArrayLike) -> FloatArray:
     """Logarithm of the largest probability of softmax(s), (N,): max_k s_k - log Σ_k exp(s_k).
 
-    At most 0. Keeps its digits where the network is so sure that the probability rounds to 1.
-    Raises ValueError unless ``logits`` is a finite matrix of two or more columns.
+    At most 0. Keeps its digits where the network is so sure that the probability rounds to 1, so
+    that as a score of :mod:`lpc_scratch.metrics.detection` it has no ties there. Source of that
+    score: Hendrycks and Gimpel 2017 ("A baseline for detecting misclassified and
+    out-of-distribution examples in neural networks"). Raises ValueError unless ``logits`` is a
+    finite matrix of two or more columns.
     """
     s = as_scores(logits, "logits")
     weights = np.exp(s - s.max(axis=1, keepdims=True))
@@ -130,28 +133,13 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Temperature T > 0 for which softmax(s / T) gives the labels the largest likelihood.
 
     Fit it on samples that neither trained the network nor are to measure its calibration. Above 1
-    where the network is surer than right. It changes no prediction. Source: Guo, Pleiss, Sun and
+    where the network is surer than right. It changes no prediction.
+
+    Within TEMPERATURE_BOUNDS. The lower bound where every label has the largest logit, because then
+    the likelihood grows without end as T falls; the upper one where the logits say no more of the
+    labels than equal ones, or less. 1 where all logits of a sample are equal, for then every T is
+    as good. Raises ValueError for malformed ``logits`` or ``labels``. Source: Guo, Pleiss, Sun and
     Weinberger 2017.
-
-    Parameters
-    ----------
-    logits : (N, K) finite
-        Scores s before the softmax.
-    labels : (N,) integers
-        True classes in 0..K-1.
-
-    Returns
-    -------
-    float
-        Within TEMPERATURE_BOUNDS. The lower bound where every label has the largest logit, because
-        then the likelihood grows without end as T falls; the upper one where the logits say no
-        more of the labels than equal ones, or less. 1 where all logits of a sample are equal, for
-        then every T is as good.
-
-    Raises
-    ------
-    ValueError
-        For malformed ``logits`` or ``labels``.
     """
     s = as_scores(logits, "logits")
     y = as_classes(labels, s)

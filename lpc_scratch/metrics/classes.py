@@ -22,11 +22,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 def as_matrix(values: npt.ArrayLike, name: str, min_rows: int = 1) -> FloatArray:
     """Return ``values`` as a finite float64 matrix with at least ``min_rows`` rows.
 
-    Raises
-    ------
-    ValueError
-        If ``values`` is not 2-D, is too small, or holds a nan or an infinity; the message
-        starts with ``name``.
+    The message of its ValueError starts with ``name``.
     """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2:
@@ -41,14 +37,7 @@ def as_matrix(values: npt.ArrayLike, name: str, min_rows: int = 1) -> FloatArray
 
 
 def as_labels(labels: npt.ArrayLike | None, name: str, samples: int) -> IntArray:
-    """Return ``labels`` as a 1-D integer array of length ``samples``.
-
-    Raises
-    ------
-    ValueError
-        If ``labels`` has another shape or another kind of entries; the message starts with
-        ``name``.
-    """
+    """Return ``labels`` as a 1-D integer array of length ``samples``, checked as `as_matrix`."""
     array = np.asarray(labels)
     if array.shape != (samples,):
         raise ValueError(f"{name} must have shape ({samples},), one per sample, not {array.shape}.")
@@ -72,6 +61,17 @@ def as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
     if y.min() < 0 or y.max() >= classes:
         raise ValueError(f"labels must be in 0..{classes - 1}, not {y.min()}..{y.max()}.")
     return y
+
+
+def squared_distances(z: FloatArray, points: FloatArray | None = None) -> FloatArray:
+    """Squared Euclidean distances (N, M) from the rows of z to the M points; by default to z's own.
+
+    scikit-learn takes "sqeuclidean" from differences of coordinates. Its "euclidean", and its
+    brute-force search, take it from products, which lose the digits of collapsed points.
+    """
+    from sklearn.metrics import pairwise_distances
+
+    return pairwise_distances(z, points, metric="sqeuclidean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,13 +135,9 @@ def group_by_class(
     """Check ``latent`` (N, D) and ``labels`` (N,) and group the samples by label.
 
     A latent that is already grouped is returned as it is, so that several metrics share the work.
-    The groups take a few numbers for each sample, however many classes there are.
-
-    Raises
-    ------
-    ValueError
-        If ``latent`` is not a finite matrix, ``labels`` are not N integers, or fewer than
-        ``min_classes`` different labels occur; or for labels beside a grouped latent.
+    The groups take a few numbers for each sample, however many classes there are. Raises ValueError
+    if ``latent`` is not a finite matrix, ``labels`` are not N integers, or fewer than
+    ``min_classes`` different labels occur; or for labels beside a grouped latent.
     """
     if isinstance(latent, ClassGroups):
         if labels is not None:

@@ -36,11 +36,6 @@ class CodeGeometry:
     smallest: float
     simplex: float
 
-    @property
-    def simplex_gap(self) -> float:
-        """Root mean square over pairs of (distance - simplex); 0 where every pair has it."""
-        return float(np.hypot(self.mean - self.simplex, self.spread))
-
 
 def code_geometry(codes: npt.ArrayLike) -> CodeGeometry:
     """Measure the pairwise Hamming distances of ``codes`` (C, D), such as those of the classes.

@@ -41,17 +41,9 @@ def within_class_variability(latent: Latent, labels: npt.ArrayLike | None = None
     Σ_W is the mean over classes of the class covariance (divided by N_c), Σ_B = Mᵀ M / C, and ⁺
     the pseudo-inverse restricted to the at most min(C - 1, D) directions in which the class
     means differ. Without unit; at least 0; 0 means that every class is one point. Unchanged by
-    shifts, rotations and scalings of the latent. Source: Papyan, Han and Donoho 2020.
-
-    Returns
-    -------
-    float
-        inf where all class means coincide; nan where moreover all points do.
-
-    Raises
-    ------
-    ValueError
-        For a malformed ``latent`` or ``labels``, or fewer than two classes.
+    shifts, rotations and scalings of the latent. inf where all class means coincide; nan where
+    moreover all points do. Raises ValueError for a malformed ``latent`` or ``labels``, or fewer
+    than two classes. Source: Papyan, Han and Donoho 2020.
     """
     groups = group_by_class(latent, labels, min_classes=2)
     M = groups.centered_means
@@ -72,17 +64,9 @@ def cdnv(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
 
     v_c is the mean over class c of ||z - mu_c||². Without unit; at least 0; 0 means that every
     class is one point. Unchanged by shifts, rotations and scalings of the latent. Unlike NC1 it
-    is large as soon as two classes are close. Source: Galanti, György and Hutter 2022.
-
-    Returns
-    -------
-    float
-        inf where two classes share their mean; nan where they are moreover one single point.
-
-    Raises
-    ------
-    ValueError
-        For a malformed ``latent`` or ``labels``, or fewer than two classes.
+    is large as soon as two classes are close. inf where two classes share their mean; nan where
+    they are moreover one single point. Raises ValueError for a malformed ``latent`` or ``labels``,
+    or fewer than two classes. Source: Galanti, György and Hutter 2022.
     """
     groups = group_by_class(latent, labels, min_classes=2)
     i, j = np.triu_indices(len(groups.classes), k=1)
@@ -164,12 +148,8 @@ def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
 
     Without unit, between 0 (every class mean points along its column of W) and 4 (opposite).
     Column c of W must belong to row c of M; the weight of a torch ``Linear`` is transposed, which
-    cannot be told where D = C. nan where M or W is 0. Source: Papyan, Han and Donoho 2020.
-
-    Raises
-    ------
-    ValueError
-        Unless both are finite matrices and W has the shape of Mᵀ.
+    cannot be told where D = C. nan where M or W is 0. Raises ValueError unless both are finite
+    matrices and W has the shape of Mᵀ. Source: Papyan, Han and Donoho 2020.
     """
     matrix = as_matrix(M, "M")
     W = as_matrix(classifier_weight, "classifier_weight")
@@ -190,12 +170,8 @@ def nearest_class_mean_disagreement(
 
     ``predictions`` (N,) are the network's classes; ``labels`` are None for a latent that is already
     grouped. Between 0 (the network decides as the nearest class mean does) and 1. Between equally
-    near means the lowest label wins. Source: Papyan, Han and Donoho 2020.
-
-    Raises
-    ------
-    ValueError
-        For a malformed ``latent``, ``labels`` or ``predictions``.
+    near means the lowest label wins. Raises ValueError for a malformed ``latent``, ``labels`` or
+    ``predictions``. Source: Papyan, Han and Donoho 2020.
     """
     groups = group_by_class(latent, labels)
     predicted = as_labels(predictions, "predictions", len(groups.latent))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lpc_scratch.metrics.calibration import max_log_probability
-from lpc_scratch.metrics.classes import FloatArray, as_matrix, group_by_class
+from lpc_scratch.metrics.classes import FloatArray, as_matrix, group_by_class, squared_distances
 
 
 def auroc(positive_scores: npt.ArrayLike, negative_scores: npt.ArrayLike) -> float:
@@ -73,18 +73,6 @@ def aupr(positive_scores: npt.ArrayLike, negative_scores: npt.ArrayLike) -> floa
     return float(np.mean(right / (right + _reach(negative, positive))))
 
 
-def max_probability(logits: npt.ArrayLike) -> FloatArray:
-    """Largest probability of the softmax, (N,), between 1/K and 1.
-
-    It rounds to 1 for all samples whose largest logit leads by more than 37 or so. Where that
-    happens, its logarithm :func:`lpc_scratch.metrics.max_log_probability` has the same order and no
-    such ties. Raises ValueError unless ``logits`` (N, K) is a finite matrix of two or more columns.
-    Source: Hendrycks and Gimpel 2017 ("A baseline for detecting misclassified and
-    out-of-distribution examples in neural networks").
-    """
-    return np.exp(max_log_probability(logits))
-
-
 def energy(logits: npt.ArrayLike, temperature: float = 1.0) -> FloatArray:
     """Negative free energy, (N,): T log Σ_k exp(s_k / T) for logits s and temperature T.
 
@@ -123,22 +111,12 @@ class Mahalanobis:
         Σ is the mean over all samples of (z - mu_y)(z - mu_y)ᵀ, and Σ⁺ its pseudo-inverse.
         A latent that has collapsed, or with units that are always off, has hardly any scatter in
         some directions, and none in others but the rounding of float32: where the variance is
-        less than ``cutoff`` times the largest one, a direction is left out. A latent without any
-        scatter within classes leaves none, and all scores are then 0.
+        less than ``cutoff`` times the largest one, a direction is left out; by default where the
+        width is below 1e-5 of the largest. A latent without any scatter within classes leaves none,
+        and all scores are then 0.
 
-        Parameters
-        ----------
-        latent : (N, D) finite
-            Latent activations of the training set.
-        labels : (N,) integers
-            True classes.
-        cutoff : float
-            Between 0 and 1. The default leaves out widths below 1e-5 of the largest.
-
-        Raises
-        ------
-        ValueError
-            For a malformed ``latent`` or ``labels``, or a ``cutoff`` out of range.
+        Raises ValueError for a malformed ``latent`` (N, D) or ``labels`` (N,), those of the
+        training set, or unless 0 ≤ ``cutoff`` < 1.
         """
         if not 0 <= cutoff < 1:
             raise ValueError(f"cutoff must be at least 0 and below 1, not {cutoff}.")
@@ -157,9 +135,8 @@ class Mahalanobis:
         """
         z = _latent_like(latent, self.means)
         origin = self.means[0]  # a large common shift would cost digits
-        return -_nearest_squared(
-            (z - origin) @ self.whitening, (self.means - origin) @ self.whitening
-        )
+        white, white_means = (z - origin) @ self.whitening, (self.means - origin) @ self.whitening
+        return -squared_distances(white, white_means).min(axis=1)
 
 
 def distance_to_class_mean(latent: npt.ArrayLike, means: npt.ArrayLike) -> FloatArray:
@@ -168,35 +145,23 @@ def distance_to_class_mean(latent: npt.ArrayLike, means: npt.ArrayLike) -> Float
     In units of the latent. Raises ValueError unless both are finite matrices with D columns.
     """
     m = as_matrix(means, "means")
-    return -np.sqrt(_nearest_squared(_latent_like(latent, m), m))
+    return -np.sqrt(squared_distances(_latent_like(latent, m), m).min(axis=1))
 
 
 def distance_to_code(latent: npt.ArrayLike, codes: npt.ArrayLike, size: float) -> FloatArray:
     """-min_c ||z - size code_c||, (N,): how far z is from the nearest code on the hypercube.
 
-    Binary encoding puts the classes on vertices of a hypercube. ``size`` is half its edge, of which
+    Binary encoding puts the classes on vertices of a hypercube. ``codes`` (C, D) are the signs of
+    the class means, such as those of :func:`lpc_scratch.metrics.class_codes`: True or 1 is +1, and
+    False, 0 or -1 is -1. ``size`` is half the hypercube's edge, in units of the latent, of which
     the best guess is ``abs(means).mean()``, the mean absolute coordinate of the class means of the
-    training set.
-
-    Parameters
-    ----------
-    latent : (N, D) finite
-        Latent activations.
-    codes : (C, D)
-        Signs of the class means: True or 1 is +1, and False, 0 or -1 is -1; for instance
-        from :func:`lpc_scratch.metrics.class_codes`.
-    size : float
-        Absolute value of every coordinate of the vertices, above 0, in units of the latent.
-
-    Raises
-    ------
-    ValueError
-        Unless ``latent`` and ``codes`` are finite matrices with D columns, and ``size`` is above 0.
+    training set. Raises ValueError unless ``latent`` and ``codes`` are finite matrices with D
+    columns, and ``size`` is above 0.
     """
     if not 0 < size < np.inf:
         raise ValueError(f"size must be above 0 and finite, not {size}.")
     vertices = np.where(as_matrix(codes, "codes") > 0, size, -size)
-    return -np.sqrt(_nearest_squared(_latent_like(latent, vertices), vertices))
+    return -np.sqrt(squared_distances(_latent_like(latent, vertices), vertices).min(axis=1))
 
 
 def _ascending(values: npt.ArrayLike, name: str) -> FloatArray:
@@ -220,12 +185,3 @@ def _latent_like(latent: npt.ArrayLike, points: FloatArray) -> FloatArray:
     if z.shape[1] != points.shape[1]:
         raise ValueError(f"latent must have {points.shape[1]} columns, not {z.shape[1]}.")
     return z
-
-
-def _nearest_squared(z: FloatArray, points: FloatArray) -> FloatArray:
-    """Squared Euclidean distance from every row of z to the nearest of the points, (N,)."""
-    from sklearn.metrics import pairwise_distances
-
-    # from differences of coordinates; scikit-learn's "euclidean", from products, loses the digits
-    # of collapsed points
-    return pairwise_distances(z, points, metric="sqeuclidean").min(axis=1)

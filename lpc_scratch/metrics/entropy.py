@@ -9,7 +9,7 @@ from math import lgamma, log, pi
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import as_matrix
+from lpc_scratch.metrics.classes import as_matrix, squared_distances
 
 
 def latent_entropy(
@@ -23,35 +23,15 @@ def latent_entropy(
     Kraskov, Stögbauer and Grassberger 2004.
 
     More than ``max_samples`` samples are replaced by that many, drawn without replacement from
-    a generator seeded with ``seed``.
+    a generator seeded with ``seed``. ``neighbors`` is k, at least 1: a larger one gives less
+    variance and more bias.
 
-    Parameters
-    ----------
-    latent : (N, D) finite
-        Latent activations, one row a sample.
-    neighbors : int
-        k, at least 1: a larger one gives less variance and more bias.
-    seed : int
-        Seed of the subsample.
-    max_samples : int
-        Most samples that are used.
-
-    Returns
-    -------
-    float
-        In nats, of any sign; the lower, the more the points have collapsed. Unchanged by shifts
-        and rotations of the latent, but aZ has D log(a) more than Z: read it beside the norm. In
-        many dimensions the estimate is biased, so compare only equal N, D and k. -inf where a
-        sample coincides with its k-th neighbour.
-
-    Raises
-    ------
-    ValueError
-        If ``latent`` is not a finite matrix, ``neighbors`` is less than 1, or no more than
-        ``neighbors`` samples are left.
+    In nats, of any sign; the lower, the more the points have collapsed. Unchanged by shifts and
+    rotations of the latent, but aZ has D log(a) more than Z: read it beside the norm. In many
+    dimensions the estimate is biased, so compare only equal N, D and k. -inf where a sample
+    coincides with its k-th neighbour. Raises ValueError if ``latent`` (N, D) is not a finite
+    matrix, ``neighbors`` is less than 1, or no more than ``neighbors`` samples are left.
     """
-    from sklearn.metrics import pairwise_distances
-
     z = as_matrix(latent, "latent")
     if neighbors < 1:
         raise ValueError(f"neighbors must be at least 1, not {neighbors}.")
@@ -61,9 +41,7 @@ def latent_entropy(
     if len(z) > N:
         z = z[np.random.default_rng(seed).choice(len(z), N, replace=False)]
 
-    # scikit-learn takes "sqeuclidean" from differences of coordinates. Its "euclidean", and its
-    # brute-force search, take it from products, which lose the digits of collapsed points
-    squared = pairwise_distances(z, metric="sqeuclidean")
+    squared = squared_distances(z)
     squared.partition(neighbors, axis=1)  # the nearest of all, in column 0, is the sample itself
     squared = squared[:, neighbors]
     if not squared.all():

@@ -84,12 +84,8 @@ def balance(
 
     Parameters
     ----------
-    latent : (N, D) finite
-        Latent activations z, one row a sample.
-    labels : (N,) integers
-        True classes y in 0..K-1.
-    logits : (N, K) finite
-        Scores s before the softmax.
+    latent, labels, logits
+        z, y and s, as above.
     classifier_weight : (D, K) finite
         W_y, whose column k is w_k.
     dlogits : (N, K) finite

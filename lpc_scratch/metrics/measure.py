@@ -107,7 +107,9 @@ def measure(
     if classifier_weight is not None:
         W = as_matrix(classifier_weight, "classifier_weight")
         _check_classifier(W, groups, predicted)
-    mixtures = fit_mixtures(groups.latent[:, _mixture_coordinates(groups.latent.shape[1])], seed)
+    z, dims = groups.latent, groups.latent.shape[1]
+    fitted = np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int)
+    mixtures = fit_mixtures(z[:, fitted], seed)
     return {
         **_between_classes(groups, W),
         "nc4": nc4,
@@ -117,15 +119,10 @@ def measure(
         "sign_purity": sign_purity(groups),
         "same_code": same_code_share(groups),
         "distinct_codes": float(distinct_codes(groups.means > 0)),
-        "latent_norm": latent_norm(groups.latent),
-        "latent_entropy": _entropy(groups.latent, seed),
+        "latent_norm": latent_norm(z),
+        "latent_entropy": latent_entropy(z, NEIGHBORS, seed) if len(z) > NEIGHBORS else np.nan,
         **_between_codes(groups),
     }
-
-
-def _mixture_coordinates(dims: int) -> npt.NDArray[np.intp]:
-    """Return the coordinates to fit: all, or MAX_MIXTURES of them at even distances."""
-    return np.unique(np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int))
 
 
 def _check_classifier(W: FloatArray, groups: ClassGroups, predicted: IntArray | None) -> None:
@@ -179,13 +176,6 @@ def _between_classes(groups: ClassGroups, W: FloatArray | None) -> dict[str, flo
         "etf_distance": etf_distance(M),
         "nc3": np.nan if W is None else self_duality(M, W[:, groups.classes]),
     }
-
-
-def _entropy(latent: npt.NDArray, seed: int) -> float:
-    """Return the latent entropy; nan where there are too few samples for it."""
-    if len(latent) <= NEIGHBORS:
-        return np.nan
-    return latent_entropy(latent, NEIGHBORS, seed)
 
 
 def _between_codes(groups: ClassGroups) -> dict[str, float]:

@@ -104,14 +104,6 @@ def test_equal_codes_are_counted_once():
     assert binarity.distinct_codes([[True, False], [True, True], [True, False]]) == 2
 
 
-def test_coefficient_of_variation():
-    assert binarity.coefficient_of_variation([1.0, 3.0]) == pytest.approx(1 / 2)
-    assert binarity.coefficient_of_variation(np.ones((2, 3))) == 0
-    assert np.isnan(binarity.coefficient_of_variation([0.0, 0.0]))
-    with pytest.raises(ValueError, match="values must be"):
-        binarity.coefficient_of_variation([-1.0, 3.0])
-
-
 def test_latent_norm_is_the_mean_length():
     assert binarity.latent_norm([[3.0, 4.0], [0.0, 1.0]]) == pytest.approx(3)
 
