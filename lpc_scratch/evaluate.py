@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> None:
     command = tyro.cli(EvaluateCommand, prog="python -m lpc_scratch.evaluate", args=list(arguments))
-    folder = command.output or _default_folder(command.runs)
+    beside = command.runs[0] / "evaluation" if len(command.runs) == 1 else None
+    folder = command.output or beside or command_line.new_folder("evaluation")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"output {folder} is a file, and the results need a folder")
     sample, places = (command.samples, command.seed), (command.data_dir, command.dataset)
@@ -187,10 +188,6 @@ def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterat
             return evaluate_transfer(subject, steps, command.train_samples, seed)
         case _:
             return evaluate_training(subject)
-
-
-def _default_folder(runs: Sequence[Path]) -> Path:
-    return runs[0] / "evaluation" if len(runs) == 1 else command_line.new_folder("evaluation")
 
 
 if __name__ == "__main__":

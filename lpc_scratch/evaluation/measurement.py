@@ -21,14 +21,10 @@ class Measurement:
 
     Attributes
     ----------
-    suite, test, measure : str
-        What was measured, how: "robustness", "pgd-linf", "accuracy".
-    values : float array (E,)
-        One value for each network of the run; nan where it is not defined.
-    level : float or None
-        Strength of the test: epsilon, a severity, a number of shots.
-    settings : str
-        All else that the number depends on.
+    suite, test, measure : what was measured, how: "robustness", "pgd-linf", "accuracy"
+    values : (E,) float, one for each network of the run; nan where it is not defined
+    level : strength of the test, if it has one: epsilon, a severity, a number of shots
+    settings : all else that the number depends on
     """
 
     suite: str
@@ -43,12 +39,7 @@ class Measurement:
 class LeftOut:
     """What a suite could not measure of a run, for the section of the report that says so.
 
-    Attributes
-    ----------
-    suite, test : str
-        As in `Measurement`; the test is empty where it is the whole suite.
-    reason : str
-        Why not, a clause without its full stop.
+    The test is empty where it is the whole suite; the reason is a clause without its full stop.
     """
 
     suite: str

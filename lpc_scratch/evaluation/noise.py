@@ -10,16 +10,11 @@ from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
 from lpc_scratch.evaluation.subject import Subject, accuracy
 
-SEVERITIES = (1, 2, 3, 4, 5)
-
 
 def evaluate_noise(subject: Subject, seed: int) -> Iterator[Measurement]:
     """Measure the accuracy at every severity of every corruption; severity 0 is the clean image.
 
-    Raises
-    ------
-    ConfigError
-        If the run was not trained on images.
+    Raises ConfigError if the run was not trained on images.
     """
     model = PixelModel.from_run(subject.run)
     pixels = model.pixels(subject.x)
@@ -30,14 +25,12 @@ def evaluate_noise(subject: Subject, seed: int) -> Iterator[Measurement]:
         return accuracy(model.logits(shown.reshape(len(shown), -1)), subject.y)
 
     clean = accuracy_on(images)
-    at_severity: dict[int, list[Array]] = {severity: [] for severity in SEVERITIES}
-    for name in CORRUPTIONS:
-        yield Measurement("noise", name, "accuracy", clean, 0, settings)
-        for severity in SEVERITIES:
-            found = accuracy_on(corrupt(images, name, severity, seed))
-            at_severity[severity].append(found)
-            yield Measurement("noise", name, "accuracy", found, severity, settings)
-    yield Measurement("noise", "mean of all", "accuracy", clean, 0, settings)
-    for severity, values in at_severity.items():
-        mean = np.mean(values, axis=0)
-        yield Measurement("noise", "mean of all", "accuracy", mean, severity, settings)
+    found = {
+        name: [clean, *(accuracy_on(corrupt(images, name, level, seed)) for level in range(1, 6))]
+        for name in CORRUPTIONS
+    }
+    means = [np.mean(values, axis=0) for values in zip(*found.values(), strict=True)]
+    found["mean of all"] = [clean, *means[1:]]
+    for name, accuracies in found.items():
+        for level, values in enumerate(accuracies):
+            yield Measurement("noise", name, "accuracy", values, level, settings)

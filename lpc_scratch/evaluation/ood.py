@@ -32,15 +32,10 @@ Scores = dict[str, Array]
 
 
 class Detector:
-    """The scores of one network, fitted to its training set.
+    """The scores of one network, fitted to latent (N, D) and labels (N,) of its training set.
 
-    Parameters
-    ----------
-    latent, labels : float64 array (N, D) and int array (N,)
-        The training set's.
-    coded : bool
-        Whether the latent layer has signs, so that there are codes to be close to: after a ReLU
-        there are none.
+    `coded` says whether the latent layer has signs, so that there are codes to be close to: after a
+    ReLU there are none.
     """
 
     def __init__(self, latent: Array, labels: Array, coded: bool) -> None:
@@ -75,16 +70,9 @@ def evaluate_ood(
     keeps its values and takes away what features have to do with one another. A kind that the data
     do not allow, that is not on this machine, or whose networks diverge is left out.
 
-    Parameters
-    ----------
-    subject : Subject
-        A run with its data.
-    steps : int
-        Optimiser steps of the networks that are trained on half of the classes.
-    seed : int
-        Decides the shuffles, the held-out classes, and which foreign images are shown.
-    data_dir : Path or None
-        Where other image sets are looked for first.
+    `steps` are those of the optimiser on half of the classes; `seed` decides the shuffles, the
+    held-out classes, and which foreign images are shown; other image sets are looked for in
+    `data_dir` first.
     """
     detectors = _detectors(subject)
     inside = _scores(subject, detectors, subject.x)

@@ -14,20 +14,7 @@ from lpc_scratch.training.trainer import Trainer
 
 @lru_cache(maxsize=16)  # two suites look at the same networks
 def train_without_half(subject: Subject, steps: int, seed: int) -> tuple[Network, Dataset]:
-    """Train without the held-out half of the classes.
-
-    Returns
-    -------
-    network : Network
-        The networks, after so many steps.
-    dataset : Dataset
-        What they were trained on.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss becomes infinite or NaN.
-    """
+    """Return the networks of `retrain` without the held-out half of the classes, and their data."""
     part = without_classes(subject.dataset, held_out_classes(subject.dataset.num_classes, seed))
     return retrain(subject.run.config, part, steps), part
 
@@ -36,12 +23,8 @@ def retrain(config: TrainConfig, dataset: Dataset, steps: int) -> Network:
     """Return the networks of a configuration after at least so many steps on a data set.
 
     What is equal for all data sets is the number of steps, not that of epochs, or a small one would
-    hardly be trained on. Schedules are stretched to the number of epochs that this takes.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss becomes infinite or NaN.
+    hardly be trained on. Schedules are stretched to the number of epochs that this takes. Raises
+    DivergenceError if the loss becomes infinite or NaN.
     """
     per_epoch = len(dataset.x_train) // min(config.batch_size, len(dataset.x_train))
     epochs = math.ceil(steps / per_epoch)

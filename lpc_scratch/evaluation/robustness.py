@@ -30,21 +30,10 @@ def evaluate_robustness(
 ) -> Iterator[Measurement]:
     """Attack the sample of a subject.
 
-    Parameters
-    ----------
-    subject : Subject
-        A run that was trained on images.
-    linf, l2 : tuple of float
-        Epsilons in pixel units: of the largest change of a pixel, and of the Euclidean length.
-    steps : int
-        Steps of PGD after each start.
-    seed : int
-        Of the random starts and squares.
-
-    Raises
-    ------
-    ConfigError
-        If the run was not trained on images, or an epsilon is negative or no number.
+    Epsilons, in pixel units, are those of the largest change of a pixel, `linf`, and of the
+    Euclidean length, `l2`. PGD takes so many `steps` after each start; `seed` decides the random
+    starts and squares. Raises ConfigError if the run was not trained on images, or an epsilon is
+    negative or no number.
     """
     model = PixelModel.from_run(subject.run)
     images, labels = model.pixels(subject.x), subject.y
@@ -103,15 +92,10 @@ def _distances(
         np.median(distance[height > 0]) if (height > 0).any() else np.nan
         for distance, height in zip(np.atleast_2d(margins.distance), heights, strict=True)
     ]
+    settings = f"logits; the slope is the norm of the margin's gradient, {shown}"
     for measure, values in (
         ("mean slope", slopes.mean(axis=-1)),
         ("mean margin", heights.mean(axis=-1)),
         ("median margin / slope, correct only", np.array(distances)),
     ):
-        yield Measurement(
-            "robustness",
-            "margin",
-            measure,
-            values,
-            settings=f"logits; the slope is the norm of the margin's gradient, {shown}",
-        )
+        yield Measurement("robustness", "margin", measure, values, settings=settings)

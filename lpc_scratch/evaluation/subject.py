@@ -19,14 +19,10 @@ class Subject:
 
     Attributes
     ----------
-    label : str
-        What the run is called in tables and figures.
-    run : Run
-        Its networks, E of them.
-    dataset : Dataset
-        Its data.
-    x, y : arrays (M, I) as stored and (M,)
-        The sample of the test set that is looked at.
+    label : what the run is called in tables and figures
+    run : its networks, E of them
+    dataset : its data
+    x, y : the sample of the test set that is looked at, (M, I) as stored and (M,)
     """
 
     label: str
@@ -67,49 +63,22 @@ def load_subjects(
 ) -> list[Subject]:
     """Load runs with their data.
 
-    Parameters
-    ----------
-    folders : sequence of Path
-        Run folders.
-    samples : int
-        At most so many of the test set are looked at, the same for all runs of a data set.
-    seed : int
-        Decides which.
-    device : {"cpu", "gpu"}
-        Where the networks live.
-    data_dir : Path or None
-        Where the data are looked for first; by default where the run had them.
-    dataset : str or None
-        Where the user's own data are now; by default where the run had them.
+    At most so many `samples` of the test set are looked at, the same for all runs of a data set;
+    `seed` decides which. `device` is where the networks live, and where some are trained anew. The
+    data are looked for in `data_dir` first, and the user's own in `dataset`; by default where the
+    runs had them.
 
-    Raises
-    ------
-    RunFolderError, ConfigError, DeviceError, DatasetError
-        If a run or its data cannot be had, or the data are no longer those of the run.
+    Raises RunFolderError, ConfigError, DeviceError or DatasetError if a run or its data cannot be
+    had, or the data are no longer those of the run.
     """
     runs = [load_run(folder, device) for folder in folders]
-    labels = _labels(runs)
-    return [
-        _load(*pair, samples, seed, device, data_dir, dataset)
-        for pair in zip(labels, runs, strict=True)
-    ]
-
-
-def _load(
-    label: str,
-    run: Run,
-    samples: int,
-    seed: int,
-    device: Device,
-    data_dir: Path | None,
-    dataset: str | None,
-) -> Subject:
-    data = run.load_dataset(dataset, data_dir)
-    count = min(samples, len(data.x_test))
-    chosen = np.random.default_rng(seed).permutation(len(data.x_test))[:count]
-    # Where networks are trained anew, whatever the run itself was trained on.
-    run = replace(run, config=replace(run.config, device=device))
-    return Subject(label, run, data, data.x_test[chosen], data.y_test[chosen])
+    subjects = []
+    for label, run in zip(_labels(runs), runs, strict=True):
+        data = run.load_dataset(dataset, data_dir)
+        chosen = np.random.default_rng(seed).permutation(len(data.x_test))[:samples]
+        here = replace(run, config=replace(run.config, device=device))
+        subjects.append(Subject(label, here, data, data.x_test[chosen], data.y_test[chosen]))
+    return subjects
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:

@@ -29,19 +29,11 @@ DRAWS = 10
 def evaluate_transfer(subject: Subject, steps: int, samples: int, seed: int) -> Iterator[Finding]:
     """Measure what the features are worth for new classes, and what training is with poor labels.
 
-    What the data are too few for is left out, and so is a test whose networks diverge.
-
-    Parameters
-    ----------
-    subject : Subject
-        Its settings and data are used, not its networks.
-    steps : int
-        Optimiser steps of every training.
-    samples : int
-        At most so many training samples are used in tests of wrong labels, and as the largest of
-        the small training sets.
-    seed : int
-        Decides the held-out classes, the shots, and the wrong labels.
+    Settings and data of the subject are used, not its networks. What the data are too few for is
+    left out, and so is a test whose networks diverge. Every training takes so many `steps` of the
+    optimiser; at most so many training `samples` are used in tests of wrong labels, and as the
+    largest of the small training sets; `seed` decides the held-out classes, the shots, and the
+    wrong labels.
     """
     data = subject.dataset
     yield from unless_diverged("transfer", "few shots", _few_shots(subject, steps, seed))
