@@ -29,22 +29,14 @@ class Result:
 
     Attributes
     ----------
-    config : TrainConfig
-        The complete settings, with one seed.
-    status : {"finished", "diverged", "failed"}
-        Whether training reached its last epoch, its loss became infinite or nan, or it could not
-        be run at all (memory, data).
-    message : str
-        One sentence on what went wrong; empty for a finished cell.
-    rows : list of dict
-        The measurements, by the names of `history.COLUMNS`; up to the divergence, if any.
-    class_names : tuple of str
-        Names of the classes.
-    arrays : dict of str to array
-        Class means (C, D) ``final_means`` and the other arrays of `portrait.portray`; empty unless
-        the cell is finished.
-    environment : dict
-        Where it ran; see `environment.describe_environment`.
+    config : the complete settings, with one seed
+    status : whether training reached its last epoch, its loss became infinite or nan, or it could
+        not be run at all (memory, data)
+    message : one sentence on what went wrong; empty for a finished cell
+    rows : the measurements, by the names of `history.COLUMNS`; up to the divergence, if any
+    class_names : one for each of the C classes
+    arrays : those of `portrait.portray`, by name; empty unless the cell is finished
+    environment : where it ran; see `environment.describe_environment`
     """
 
     config: TrainConfig
@@ -70,18 +62,8 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
     """Train cells that differ in seed and gamma only, as one stack of networks.
 
     On the CPU the bits do not depend on what is trained together, nor on the number of threads:
-    BLAS is held to one.
-
-    Parameters
-    ----------
-    configs : sequence of TrainConfig
-        One seed each, and no ``gammas``.
-
-    Returns
-    -------
-    list of Result
-        One for each cell, in order. A cell that diverges does not stop the others; any other error
-        is reported as the failure of all.
+    BLAS is held to one. Each has one seed, and no ``gammas``. Returns their results in order. A
+    cell that diverges does not stop the others; any other error is reported as the failure of all.
     """
     seeds = tuple(config.seeds[0] for config in configs)
     gammas = tuple(config.gamma for config in configs)
@@ -134,10 +116,7 @@ def _portraits(history: History, dataset: Dataset) -> dict[int, dict[str, Array]
 def load_data(config: TrainConfig) -> Dataset:
     """Load the data of a cell, or return those of the last cell where they are the same.
 
-    Raises
-    ------
-    DatasetError
-        If the data cannot be had.
+    Raises DatasetError if they cannot be had.
     """
     return _load(data_settings(config))
 

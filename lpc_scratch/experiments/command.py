@@ -67,17 +67,7 @@ def run_experiment(
 ) -> list[Result]:
     """Run the cells of a command with its progress, and write config.yaml and environment.json.
 
-    Parameters
-    ----------
-    axes : sequence of str
-        What tells the cells apart, for the progress.
-    folder : Path
-        Folder of the experiment.
-
-    Raises
-    ------
-    LPCError, DatasetError
-        As `runner.run_cells`.
+    `axes` tell the cells apart, for the progress. Errors are those of `runner.run_cells`.
     """
     progress = CellCount() if command.quiet else make_progress(axes)
     begun = describe_environment(get_backend("cpu" if command.scheduler else command.device))

@@ -32,13 +32,10 @@ class Preset:
 
     Attributes
     ----------
-    question : str
-        What it asks, in one line.
-    axes : mapping of str to values
-        The axes of the grid.
-    variants : sequence of mappings
-        Settings that change together; the grid is run once with each. None are used where the
-        user gives an axis of that name.
+    question : what it asks, in one line
+    axes : the values on every axis, by its name
+    variants : settings that change together; the grid is run once with each. None are used where
+        the user gives an axis of that name.
     """
 
     question: str
@@ -75,10 +72,7 @@ PRESETS = {
 def parse_axis(text: str) -> tuple[str, list[str]]:
     """Return name and values of an axis that is written as `gamma=0.1,1,10`.
 
-    Raises
-    ------
-    ConfigError
-        If it is not of that form, the name is unknown or there are no values.
+    Raises ConfigError if it is not of that form, the name is unknown or there are no values.
     """
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
@@ -100,20 +94,9 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
 def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> list[TrainConfig]:
     """Return the configurations of all cells of a grid, each once, in the order of the axes.
 
-    Parameters
-    ----------
-    base : TrainConfig
-        All settings that are no axis; its seeds are the values of the axis `seed` where the grid
-        has none.
-    preset : str or None
-        Name of a preset.
-    grid : sequence of str
-        Axes that join those of the preset, or replace them.
-
-    Raises
-    ------
-    ConfigError
-        If the preset is unknown, the grid is empty, or an axis or a value is bad.
+    `base` has all settings that are no axis; its seeds are the values of the axis `seed` where the
+    grid has none. The axes in `grid` join those of the preset, or replace them. Raises ConfigError
+    if the preset is unknown, the grid is empty, or an axis or a value is bad.
     """
     if preset is not None and preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")

@@ -19,30 +19,20 @@ ARRAYS = (
 
 
 def portray(latent: Array, labels: Array) -> dict[str, Array]:
-    """Return histograms, mixtures, class means and a projection of a latent.
+    """Return histograms, mixtures, class means and a projection of a float64 latent (N, D).
 
-    Parameters
-    ----------
-    latent : float64 array (N, D)
-        Latent activations.
-    labels : integer array (N,)
-        True classes.
-
-    Returns
-    -------
-    dict of arrays
-        ``class_shares`` (C,): shares of the samples. ``final_means`` (C, D): class means.
-        ``coordinates`` (k,): at most COORDINATES of them at
-        even distances, with ``histogram_edges`` (bins + 1,), ``histogram_counts`` (k, bins) and the
-        components ``mixture_means``, ``mixture_sigmas``, ``mixture_weights`` (k, 2), all in
-        standard deviations of the coordinate; values outside count in the outermost bins.
-        ``projection`` (n, 2), ``projection_labels`` (n,), ``projected_means`` (C, 2) and
-        ``projection_share`` (2,): at most POINTS samples on the first two principal components,
-        and the share of the variance that each of them holds; a missing second one is 0.
+    ``class_shares`` (C,): shares of the samples. ``final_means`` (C, D): class means.
+    ``coordinates`` (k,): at most COORDINATES of them at even distances, with ``histogram_edges``
+    (bins + 1,), ``histogram_counts`` (k, bins) and the components ``mixture_means``,
+    ``mixture_sigmas``, ``mixture_weights`` (k, 2), all in standard deviations of the coordinate;
+    values outside count in the outermost bins. ``projection`` (n, 2), ``projection_labels`` (n,),
+    ``projected_means`` (C, 2) and ``projection_share`` (2,): at most POINTS samples on the first
+    two principal components, and the share of the variance that each of them holds; a missing
+    second one is 0.
     """
     means = class_means(latent, labels)
     dims = latent.shape[1]
-    coordinates = np.unique(np.linspace(0, dims - 1, min(dims, COORDINATES)).astype(int))
+    coordinates = np.linspace(0, dims - 1, min(dims, COORDINATES)).astype(int)
     chosen = latent[:, coordinates]
     deviation = chosen.std(axis=0)
     standardised = (chosen - chosen.mean(axis=0)) / np.where(deviation > 0, deviation, 1)

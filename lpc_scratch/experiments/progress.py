@@ -12,10 +12,13 @@ from lpc_scratch.files.markdown import exact
 
 
 class CellCount:
-    """Counts the cells that are computed, and shows nothing; the base of those that do."""
+    """Counts the cells that are computed, and shows nothing; the base of those that do.
 
-    def __init__(self) -> None:
-        self.computed = 0
+    They name a cell by its place on the axes.
+    """
+
+    def __init__(self, axes: Sequence[str] = ()) -> None:
+        self.axes, self.computed = axes, 0
 
     def start(self, cells: int, found: int) -> None:
         """Show how many cells there are, and how many of them had a result already."""
@@ -31,10 +34,7 @@ class CellCount:
 class CellBar(CellCount):
     """A progress bar over cells, on standard error."""
 
-    def __init__(self, axes: Sequence[str]) -> None:
-        super().__init__()
-        self._axes = axes
-        self._bar: tqdm | None = None
+    _bar: tqdm | None = None
 
     def start(self, cells: int, found: int) -> None:
         """Open the bar; tqdm estimates the time left from what is computed now."""
@@ -44,7 +44,7 @@ class CellBar(CellCount):
         """Advance by a cell and name it."""
         super().finished(result)
         assert self._bar is not None
-        self._bar.set_postfix_str(_outcome(result, self._axes), refresh=False)
+        self._bar.set_postfix_str(_outcome(result, self.axes), refresh=False)
         self._bar.update()
 
     def close(self) -> None:
@@ -55,12 +55,6 @@ class CellBar(CellCount):
 
 class CellLines(CellCount):
     """A line for every cell, on standard output."""
-
-    def __init__(self, axes: Sequence[str]) -> None:
-        super().__init__()
-        self._axes = axes
-        self._cells = self._found = 0
-        self._started = 0.0
 
     def start(self, cells: int, found: int) -> None:
         """Say how many cells there are to compute."""
@@ -73,7 +67,7 @@ class CellLines(CellCount):
         super().finished(result)
         left = self._cells - self._found - self.computed
         seconds = (time.monotonic() - self._started) / self.computed * left
-        outcome = _outcome(result, self._axes)
+        outcome = _outcome(result, self.axes)
         ahead = f" (about {_duration(seconds)} left)" if left else ""
         print(f"{self._found + self.computed:4d} of {self._cells}  {outcome}{ahead}", flush=True)
 

@@ -23,25 +23,24 @@ def run_cells(
     scheduler: str | None = None,
     progress: CellCount | None = None,
 ) -> list[Result]:
-    """Return the results of all cells, from the folder where it has them.
+    """Return the results of all cells, in their order, from the folder where it has them.
+
+    Every result is written to the folder ``cells`` of the experiment when it is there. A file that
+    cannot be read is computed again, with a DamagedResultWarning. On the CPU the bits depend
+    neither on `jobs` nor on `scheduler`.
 
     Parameters
     ----------
     cells : sequence of TrainConfig
         One seed each.
     folder : Path
-        Folder of the experiment; every result is written to its ``cells`` when it is there.
+        Folder of the experiment.
     jobs : int
         Processes on this machine; -1 takes one for each core (one in all for the device gpu).
     scheduler : str, optional
         Address of a dask scheduler whose workers train, in place of processes here.
     progress : CellCount, optional
         Shows the experiment.
-
-    Returns
-    -------
-    list of Result
-        In the order of the cells; on the CPU the bits depend neither on `jobs` nor `scheduler`.
 
     Raises
     ------
@@ -51,11 +50,6 @@ def run_cells(
         If the workers cannot be had, or are lost.
     RunFolderError
         If the folder cannot be written.
-
-    Warns
-    -----
-    DamagedResultWarning
-        For a result file that cannot be read, and is computed again.
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder} is a file, and an experiment needs a folder")
@@ -63,8 +57,8 @@ def run_cells(
     loaded = {cell: store.load(cell) for cell in cells}
     results = {cell: result for cell, result in loaded.items() if result}
     missing = [cell for cell in cells if cell not in results]
-    if progress:
-        progress.start(len(cells), len(results))
+    progress = progress or CellCount()
+    progress.start(len(cells), len(results))
     if missing:
         if scheduler is None:
             _check(missing)
@@ -73,17 +67,13 @@ def run_cells(
         with closing(cluster) if cluster else nullcontext():
             workers = cluster.threads if cluster else _count_jobs(jobs, missing[0])
             groups = group_cells(missing, workers)
-            stream = (
-                cluster.train(groups)
-                if cluster
-                else train_on_cores(groups, min(workers, len(groups)))
-            )
+            cores = min(workers, len(groups))
+            stream = cluster.train(groups) if cluster else train_on_cores(groups, cores)
             with closing(stream):
                 for result in (result for group in stream for result in group):
                     store.save(result)
                     results[result.config] = result
-                    if progress:
-                        progress.finished(result)
+                    progress.finished(result)
     return [results[cell] for cell in cells]
 
 

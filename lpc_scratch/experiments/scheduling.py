@@ -35,10 +35,7 @@ _POLL = 0.1
 def train_on_cores(groups: Sequence[Group], jobs: int) -> Generator[list[Result], None, None]:
     """Train groups in so many processes of this machine, in this one if it is one.
 
-    Raises
-    ------
-    SweepError
-        If a process was killed, as it is where memory runs out.
+    Raises SweepError if a process was killed, as it is where memory runs out.
     """
     if jobs == 1:
         yield from map(train_together, groups)
@@ -56,22 +53,10 @@ def train_on_cores(groups: Sequence[Group], jobs: int) -> Generator[list[Result]
 
 
 class Cluster:
-    """A connection to a dask scheduler and its workers.
+    """A connection to a dask scheduler, at an address such as ``tcp://127.0.0.1:8786``.
 
-    Parameters
-    ----------
-    address : str
-        Address of the scheduler, such as ``tcp://127.0.0.1:8786``.
-
-    Attributes
-    ----------
-    threads : int
-        Groups that the workers can train at once.
-
-    Raises
-    ------
-    SweepError
-        If dask is not installed, nobody answers, or there is no worker with this package.
+    `threads` is how many groups its workers can train at once. Raises SweepError if dask is not
+    installed, nobody answers, or there is no worker with this package.
     """
 
     def __init__(self, address: str) -> None:
@@ -103,10 +88,7 @@ class Cluster:
     def train(self, groups: Sequence[Group]) -> Generator[list[Result], None, None]:
         """Train groups on the workers; those of a worker that dies go to another.
 
-        Raises
-        ------
-        SweepError
-            If the scheduler is gone, or for a minute all workers.
+        Raises SweepError if the scheduler is gone, or for a minute all workers.
         """
         pending = {self._client.submit(train_together, g, pure=False): g for g in groups}
         asked = seen = time.monotonic()

@@ -21,13 +21,7 @@ from lpc_scratch.training.history import COLUMNS
 
 
 class ResultStore:
-    """The folder ``cells`` of an experiment.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of the experiment.
-    """
+    """The folder ``cells`` in the folder of an experiment."""
 
     def __init__(self, folder: Path) -> None:
         self.cells = folder / layout.CELLS
@@ -39,10 +33,7 @@ class ResultStore:
     def prepare(self) -> None:
         """Make the folder, before there is anything to lose, and clear up after killed processes.
 
-        Raises
-        ------
-        RunFolderError
-            If it cannot be written.
+        Raises RunFolderError if it cannot be written, as `save` does.
         """
         with writing(self.cells):
             self.cells.mkdir(parents=True, exist_ok=True)
@@ -52,13 +43,7 @@ class ResultStore:
                     file.unlink(missing_ok=True)
 
     def save(self, result: Result) -> None:
-        """Write a result, atomically.
-
-        Raises
-        ------
-        RunFolderError
-            If the folder cannot be written.
-        """
+        """Write a result, atomically."""
         texts = {
             "config": dump_config(result.config),
             "status": result.status,
