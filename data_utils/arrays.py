@@ -32,23 +32,13 @@ UNREADABLE = (
 def load_arrays(path: Path) -> Dataset:
     """Load arrays that the user saved.
 
-    Parameters
-    ----------
-    path : Path
-        An ``.npz`` file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` and
-        optionally ``class_names``, or a folder with one ``.npy`` file for each. Inputs are
-        (N, I), (N, H, W) or (N, H, W, C); labels are (N,) integers in 0..K-1.
+    `path` is an ``.npz`` file with the arrays ``x_train``, ``y_train``, ``x_test``, ``y_test`` and
+    optionally ``class_names``, or a folder with one ``.npy`` file for each. Inputs are (N, I),
+    (N, H, W) or (N, H, W, C); labels are (N,) integers in 0..K-1. A network scales inputs of uint8
+    to [-1, 1], and standardises other numbers feature by feature with the training set's mean and
+    standard deviation.
 
-    Returns
-    -------
-    Dataset
-        Inputs as they are in the file. A network scales uint8 to [-1, 1], and standardises other
-        numbers feature by feature with the training set's mean and standard deviation.
-
-    Raises
-    ------
-    DatasetError
-        If a file or an array is missing, damaged or not usable as a data set.
+    Raises DatasetError if a file or an array is missing, damaged or not usable as a data set.
     """
     stored = _read_folder(path) if path.is_dir() else _read_npz(path)
     x_train, shape = check_features("x_train", stored["x_train"])

@@ -8,27 +8,11 @@ from data_utils.errors import DatasetError
 
 
 def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Check inputs and flatten them.
+    """Return inputs (N, I), (N, H, W) or (N, H, W, C) as rows (N, features), and the shape of one.
 
-    Parameters
-    ----------
-    name : str
-        The array's name, for the error messages.
-    array : (N, I), (N, H, W) or (N, H, W, C) array
-        Numbers of any kind.
-
-    Returns
-    -------
-    x : (N, features) array
-        Of the dtype of `array`, C-contiguous. Not a copy unless it must be.
-    shape : tuple of int
-        The shape of one input.
-
-    Raises
-    ------
-    DatasetError
-        If the array has another number of dimensions, is empty, is not numeric, or holds a value
-        that is not finite or too large for float32.
+    The rows have the dtype of `array` and are C-contiguous; they are no copy unless they must be.
+    Raises DatasetError if the array has another number of dimensions, is empty, is not numeric, or
+    holds a value that is not finite or too large for float32; the message begins with `name`.
     """
     if array.dtype.kind not in "buif":
         raise DatasetError(f"{name} has dtype {array.dtype}: it must hold integers or floats")
@@ -41,39 +25,18 @@ def check_features(name: str, array: np.ndarray) -> tuple[np.ndarray, tuple[int,
     shape = array.shape[1:]
     if array.dtype.kind == "f":
         fits = np.abs(array) <= np.finfo(np.float32).max  # false for nan too
-        if not fits.all():
-            index = tuple(int(i) for i in np.unravel_index(int(fits.argmin()), array.shape))
-            raise DatasetError(
-                f"{name}{list(index)} is {array[index]}: every value must be a finite float32 "
-                "number"
-            )
+        check_all(name, array, fits, "every value must be a finite float32 number")
     return np.ascontiguousarray(array.reshape(len(array), math.prod(shape))), shape
 
 
 def check_labels(
     train: np.ndarray, test: np.ndarray, *, num_train: int, num_test: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Check the labels of both sets.
+    """Return the labels of both sets, whole numbers 0..K-1 of any dtype, as int64.
 
-    Parameters
-    ----------
-    train, test : (N,) and (M,) arrays
-        Whole numbers 0..K-1, of any dtype.
-    num_train, num_test : int
-        The number of inputs that each must match.
-
-    Returns
-    -------
-    y_train : (N,) int64 array
-        Every class 0..K-1 occurs.
-    y_test : (M,) int64 array
-        Labels in 0..K-1.
-
-    Raises
-    ------
-    DatasetError
-        If there are not as many labels as inputs, if a label is not a whole number in 0..K-1, or
-        if there are fewer than two classes or one without a training sample.
+    Raises DatasetError if there are not as many labels as inputs, `num_train` and `num_test`, if a
+    label is not a whole number in 0..K-1, or if there are fewer than two classes or one without a
+    training sample.
     """
     y_train = _whole_numbers("y_train", train, num_train)
     y_test = _whole_numbers("y_test", test, num_test)
@@ -97,24 +60,9 @@ def check_labels(
 
 
 def check_names(names: np.ndarray | None, num_classes: int) -> tuple[str, ...]:
-    """Check the class names, or make them up.
+    """Return the names of the classes; their numbers, where there are none.
 
-    Parameters
-    ----------
-    names : (K,) array of strings or None
-        None stands for the class numbers.
-    num_classes : int
-        Number of classes K.
-
-    Returns
-    -------
-    tuple of str
-        K names.
-
-    Raises
-    ------
-    DatasetError
-        If there is not one string for each class.
+    Raises DatasetError unless there is one printable string for each class.
     """
     if names is None:
         return tuple(str(label) for label in range(num_classes))
@@ -143,9 +91,13 @@ def _whole_numbers(name: str, labels: np.ndarray, count: int) -> np.ndarray:
         )
     with np.errstate(invalid="ignore"):  # NaN and infinity turn into a number that differs
         numbers = labels.astype(np.int64)
-    wrong = np.flatnonzero((numbers != labels) | (numbers < 0))
-    if len(wrong):
-        raise DatasetError(
-            f"{name}[{wrong[0]}] is {labels[wrong[0]]}: labels must be the integers 0..K-1"
-        )
+    whole = (numbers == labels) & (numbers >= 0)
+    check_all(name, labels, whole, "labels must be the integers 0..K-1")
     return numbers
+
+
+def check_all(name: str, array: np.ndarray, fits: np.ndarray, rule: str) -> None:
+    """Raise DatasetError with a rule and the first value that does not fit, unless all do."""
+    if not fits.all():
+        index = tuple(int(i) for i in np.unravel_index(int(fits.argmin()), array.shape))
+        raise DatasetError(f"{name}{list(index)} is {array[index]}: {rule}")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from data_utils.checks import check_all
 from data_utils.errors import DatasetError
 
 FloatArray = npt.NDArray[np.float32]
@@ -210,10 +211,5 @@ def _check(images: npt.ArrayLike) -> FloatArray:
             "at the least"
         )
     within = (x >= 0) & (x <= 1)  # false for nan too
-    if not within.all():
-        index = tuple(int(i) for i in np.unravel_index(int(within.argmin()), x.shape))
-        raise DatasetError(
-            f"images{list(index)} is {x[index]}: every pixel must be from 0 to 1 (divide bytes "
-            "by 255)"
-        )
+    check_all("images", x, within, "every pixel must be from 0 to 1 (divide bytes by 255)")
     return x.astype(np.float32, copy=False)

@@ -10,15 +10,7 @@ TEST_SHARE = 0.2
 def load_digits(seed: int) -> Dataset:
     """Load scikit-learn's handwritten digits, split 1437 to 360 with equal class shares.
 
-    Parameters
-    ----------
-    seed : int
-        Decides the split.
-
-    Returns
-    -------
-    Dataset
-        Pixels 0..16 as uint8, scaled to [-1, 1].
+    Pixels are 0..16 as uint8, which a network scales to [-1, 1]; `seed` decides the split.
     """
     # Imported here because scikit-learn takes longer to import than MNIST to load.
     from sklearn import datasets, model_selection

@@ -20,25 +20,8 @@ def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
     The first mirror that fails is left at once for the next, so that a machine without a network
     hears of it soon. Files that arrived intact are kept.
 
-    Parameters
-    ----------
-    name : str
-        A key of `SOURCES`.
-    folder : Path
-        Where the files go; created if it does not exist.
-    progress : bool
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    tuple of Path
-        Training images, training labels, test images, test labels.
-
-    Raises
-    ------
-    DatasetError
-        If the folder cannot be created, or no mirror delivered all files; the message says how
-        each one failed.
+    Returns the paths of the `Source.files`, in their order. Raises DatasetError if the folder
+    cannot be created, or no mirror delivered all files; the message says how each one failed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -21,13 +21,7 @@ REMEDY = "delete it and run again, or supply an intact copy"
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file as it is.
-
-    Raises
-    ------
-    DatasetError
-        If it cannot be read.
-    """
+    """Read a file as it is, or raise DatasetError."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -44,20 +38,7 @@ def is_packed(content: bytes) -> bool:
 def read_content(path: Path) -> bytes:
     """Read a file, decompressing it if it is a gzip file, whatever its name says.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    bytes
-        The decompressed content.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read, or is an incomplete or damaged gzip file.
+    Raises DatasetError if it cannot be read, or is an incomplete or damaged gzip file.
     """
     content = read_file(path)
     if not is_packed(content):
@@ -75,26 +56,10 @@ def read_content(path: Path) -> bytes:
 
 
 def parse_idx(content: bytes, ndim: int, path: Path) -> np.ndarray:
-    """Interpret the content of an IDX file of unsigned bytes.
+    """Return the uint8 array of `ndim` dimensions, 3 for images and 1 for labels, of an IDX file.
 
-    Parameters
-    ----------
-    content : bytes
-        The decompressed file.
-    ndim : int
-        The number of dimensions expected: 3 for images, 1 for labels.
-    path : Path
-        Where the content came from, for the error messages.
-
-    Returns
-    -------
-    uint8 array with `ndim` dimensions
-        A read-only view of `content`: nothing is copied.
-
-    Raises
-    ------
-    DatasetError
-        If the magic number, a dimension or the length is wrong.
+    It is a read-only view of the decompressed `content`: nothing is copied. Raises DatasetError,
+    which names the path, if the magic number, a dimension or the length is wrong.
     """
     magic = bytes([0, 0, UINT8, ndim])
     if content[:4] != magic:

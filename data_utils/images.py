@@ -17,26 +17,8 @@ NDIMS = (3, 1, 3, 1)  # images, labels, images, labels
 def load_images(name: str, data_dir: Path | None, progress: bool, download: bool = True) -> Dataset:
     """Load an image set, wherever its files are, and verify its content.
 
-    Parameters
-    ----------
-    name : str
-        A key of `SOURCES`.
-    data_dir : Path or None
-        An existing folder to look in first.
-    progress : bool
-        Whether a download shows its progress.
-    download : bool
-        Whether files that are not on this machine are downloaded.
-
-    Returns
-    -------
-    Dataset
-        Pixels as uint8, scaled to [-1, 1].
-
-    Raises
-    ------
-    DatasetError
-        If the files are not found, or one is damaged or not the known content.
+    Pixels are uint8, which a network scales to [-1, 1]. Arguments are those of `find_files`. Raises
+    DatasetError if the files are not found, or one is damaged or not the known content.
     """
     source = SOURCES[name]
     paths = find_files(name, data_dir, progress, download)

@@ -15,25 +15,7 @@ WELL_KNOWN = (Path("/usr/share/datasets"),)  # Debian's dataset-* packages
 
 
 def existing_folder(path: str | Path, given_by: str) -> Path:
-    """Check a folder that the user named.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder; ``~`` is the home folder.
-    given_by : str
-        The setting that named it, for the error message.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    DatasetError
-        If there is no such folder.
-    """
+    """Return the folder that the user named by a setting, `expanded`, or raise DatasetError."""
     folder = expanded(path)
     if not folder.is_dir():
         raise DatasetError(
@@ -46,10 +28,7 @@ def existing_folder(path: str | Path, given_by: str) -> Path:
 def expanded(path: str | Path) -> Path:
     """Return a path with ``~`` or ``~user`` replaced by the home folder.
 
-    Raises
-    ------
-    DatasetError
-        If there is no such user.
+    Raises DatasetError if there is no such user.
     """
     try:
         return Path(path).expanduser()
@@ -60,38 +39,18 @@ def expanded(path: str | Path) -> Path:
 def find_files(
     name: str, data_dir: Path | None, progress: bool, may_download: bool = True
 ) -> tuple[Path, ...]:
-    """Find the four files of a data set, all in one folder.
+    """Return the paths of the `Source.files` of a data set, all in one folder, not yet verified.
 
     Looks in `data_dir`, ``$LPC_DATA_DIR``, the download cache and the well-known places, in this
-    order, and downloads into the cache if none holds all four.
-
-    Parameters
-    ----------
-    name : str
-        A key of `SOURCES`.
-    data_dir : Path or None
-        An existing folder to look in first.
-    progress : bool
-        Whether a download shows its progress.
-    may_download : bool
-        Whether to download what is not found.
-
-    Returns
-    -------
-    tuple of Path
-        Training images, training labels, test images, test labels; not yet verified.
-
-    Raises
-    ------
-    DatasetError
-        If ``$LPC_DATA_DIR`` names no existing folder, or if the files are neither found nor
-        downloaded.
+    order, and if none holds all four, downloads into the cache if it may. Raises DatasetError if
+    ``$LPC_DATA_DIR`` names no existing folder, or if the files are neither found nor downloaded.
     """
     cache = Path(pooch.os_cache("lpc_scratch"))
     searched: dict[str, None] = {}
     for place in _places(data_dir, cache):
         searched[str(place)] = None
-        for folder in _folders(place, name):
+        # The folders that may hold the data set, the most specific first.
+        for folder in (place / name, place / SOURCES[name].torchvision_folder / "raw", place):
             files, missing = _files_in(folder, name)
             if not missing:
                 return files
@@ -121,11 +80,6 @@ def _places(data_dir: Path | None, cache: Path) -> Iterator[Path]:
         yield existing_folder(from_environment, f"${ENVIRONMENT_VARIABLE}")
     yield cache
     yield from WELL_KNOWN
-
-
-def _folders(place: Path, name: str) -> tuple[Path, ...]:
-    """Return the folders of `place` that may hold the data set, the most specific first."""
-    return place / name, place / SOURCES[name].torchvision_folder / "raw", place
 
 
 def _files_in(folder: Path, name: str) -> tuple[tuple[Path, ...], list[str]]:

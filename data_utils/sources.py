@@ -5,6 +5,7 @@ the hash of the decompressed bytes, which also recognises a copy that somebody u
 compressed again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -14,13 +15,10 @@ class SourceFile:
 
     Attributes
     ----------
-    name : str
-        The mirrors' file name without ``.gz``.
-    packed : str
-        Hash of the ``.gz`` file as the mirrors serve it.
-    content : str or None
-        Hash of the decompressed bytes; None where nobody has published it, and then only the
-        mirrors' ``.gz`` file can be recognised.
+    name : the mirrors' file name without ``.gz``
+    packed : hash of the ``.gz`` file as the mirrors serve it
+    content : hash of the decompressed bytes; None where nobody has published it, and then only the
+        mirrors' ``.gz`` file can be recognised
     """
 
     name: str
@@ -39,45 +37,44 @@ class Source:
 
     Attributes
     ----------
-    files : tuple of SourceFile
-        Training images, training labels, test images, test labels.
-    mirrors : tuple of str
-        Base addresses, in the order to try them. Plain http where the host has no https: the
+    files : training images, training labels, test images, test labels
+    mirrors : base addresses, in the order to try them. Plain http where the host has no https: the
         hash protects the content.
-    torchvision_folder : str
-        The folder in which torchvision keeps this data set.
-    class_names : tuple of str
-        One name for each class.
+    torchvision_folder : the folder in which torchvision keeps this data set
+    class_names : one name for each class
     """
 
-    files: tuple[SourceFile, SourceFile, SourceFile, SourceFile]
+    files: tuple[SourceFile, ...]
     mirrors: tuple[str, ...]
     torchvision_folder: str
     class_names: tuple[str, ...]
 
 
+def _files(
+    packed: Sequence[str], content: Sequence[str | None] = (None,) * 4
+) -> tuple[SourceFile, ...]:
+    """Return the four files, which every set names as MNIST does, with their hashes."""
+    names = (
+        *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    )
+    return tuple(map(SourceFile, names, packed, content))
+
+
 SOURCES: dict[str, Source] = {
     "mnist": Source(
-        files=(
-            SourceFile(
-                "train-images-idx3-ubyte",
-                packed="440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                content="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        files=_files(
+            packed=(
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
             ),
-            SourceFile(
-                "train-labels-idx1-ubyte",
-                packed="3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                content="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            SourceFile(
-                "t10k-images-idx3-ubyte",
-                packed="8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                content="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            SourceFile(
-                "t10k-labels-idx1-ubyte",
-                packed="f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-                content="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            content=(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
             ),
         ),
         mirrors=(
@@ -88,26 +85,18 @@ SOURCES: dict[str, Source] = {
         class_names=tuple("0123456789"),
     ),
     "fashion-mnist": Source(
-        files=(
-            SourceFile(
-                "train-images-idx3-ubyte",
-                packed="3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                content="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        files=_files(
+            packed=(
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
             ),
-            SourceFile(
-                "train-labels-idx1-ubyte",
-                packed="a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                content="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            ),
-            SourceFile(
-                "t10k-images-idx3-ubyte",
-                packed="346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                content="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
-            SourceFile(
-                "t10k-labels-idx1-ubyte",
-                packed="67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-                content="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            content=(
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             ),
         ),
         mirrors=(
@@ -129,22 +118,12 @@ SOURCES: dict[str, Source] = {
         ),
     ),
     "kmnist": Source(
-        files=(
-            SourceFile(
-                "train-images-idx3-ubyte",
-                packed="51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-            ),
-            SourceFile(
-                "train-labels-idx1-ubyte",
-                packed="e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-            ),
-            SourceFile(
-                "t10k-images-idx3-ubyte",
-                packed="edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-            ),
-            SourceFile(
-                "t10k-labels-idx1-ubyte",
-                packed="20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        files=_files(
+            packed=(
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
             ),
         ),
         mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),

@@ -8,25 +8,12 @@ BLOCK = 1024  # rows in float64 at a time, to stay far below a copy of the data
 
 
 def mean_and_deviation(x_train: np.ndarray, x_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the standard deviation of every feature of a training set.
+    """Return the mean and the standard deviation (I,) of every feature of a training set (N, I).
 
     All arithmetic is float64, so that a small variation about a large mean (a time stamp) is not
-    lost.
-
-    Parameters
-    ----------
-    x_train, x_test : (N, I) and (M, I) arrays
-        Finite numbers of any dtype.
-
-    Returns
-    -------
-    mean, deviation : (I,) float64 arrays
-        The deviation of a constant feature is given as 1, so that it becomes 0.
-
-    Raises
-    ------
-    DatasetError
-        If a value of `x_test` is so far from the training set that float32 cannot hold it.
+    lost. The deviation of a constant feature is given as 1, so that it becomes 0. Raises
+    DatasetError if a value of `x_test` (M, I) is so far from the training set that float32 cannot
+    hold it.
     """
     mean = x_train.mean(axis=0, dtype=np.float64)
     squares = np.zeros_like(mean)

@@ -18,26 +18,10 @@ def make_gaussians(classes: int, dims: int, seed: int) -> Dataset:
     """Draw clusters of unit variance around distinct vertices of a hypercube.
 
     The centres are vertices of {-1, +1}^dims times a separation that puts the two closest of
-    them `CLOSEST` apart, so the task is about equally hard for any `classes` and `dims`.
-
-    Parameters
-    ----------
-    classes : int
-        Number of clusters, 2 to 2**dims.
-    dims : int
-        Number of features, at least 1.
-    seed : int
-        The same seed gives the same data.
-
-    Returns
-    -------
-    Dataset
-        float32 inputs, `TRAIN_PER_CLASS` and `TEST_PER_CLASS` samples a class, in random order.
-
-    Raises
-    ------
-    DatasetError
-        If `classes` or `dims` is out of range.
+    them `CLOSEST` apart, so the task is about equally hard for any number of `classes`, 2 to
+    2**dims, and of features, `dims` of at least 1. Inputs are float32, `TRAIN_PER_CLASS` and
+    `TEST_PER_CLASS` samples a class, in random order. The same seed gives the same data. Raises
+    DatasetError if `classes` or `dims` is out of range.
     """
     if dims < 1:
         raise DatasetError(f"gaussians needs dims of at least 1, not {dims}")
