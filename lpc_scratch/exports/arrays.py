@@ -23,11 +23,9 @@ def member_parameters(run: Run, member: int) -> dict[str, Array]:
 
     `hidden.0.W` (I, O), `hidden.0.b` (1, O), …, `classifier.b` (1, K), without a member axis.
     """
-    to_host = run.network.backend.to_host
+    to_host, of_member = run.network.backend.to_host, member if run.network.stack else ...
     parameters = run.network.named_parameters() | run.network.named_state()
-    if not run.network.stack:
-        return {name: to_host(parameter) for name, parameter in parameters.items()}
-    return {name: to_host(parameter[member]) for name, parameter in parameters.items()}
+    return {name: to_host(parameter[of_member]) for name, parameter in parameters.items()}
 
 
 def origin(run: Run, member: int) -> dict[str, Any]:
@@ -43,12 +41,8 @@ def evaluated_layers(run: Run) -> list[tuple[str, str]]:
     """Return kind and name of every layer that acts in evaluation, in order.
 
     The kind is the name of its class, such as "Linear"; its name is that with which the names of
-    its parameters begin, such as "hidden.0".
-
-    Raises
-    ------
-    ConfigError
-        If there is a layer of the user's own, which other programs do not have.
+    its parameters begin, such as "hidden.0". Raises ConfigError if there is a layer of the user's
+    own, which other programs do not have.
     """
     layers = []
     for name, layer in walk(run.network):
@@ -70,12 +64,8 @@ def write_npz(path: Path, run: Run, member: int) -> None:
     `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64),
     `image_shape` (int64), `class_names` (text), `architecture` and `activation` (0-d text), `epoch`
     and `seed` (0-d integers; a seed beyond 64 bits is text), `gamma` (0-d float64; see `origin`),
-    and for features of one's own `feature_mean` and `feature_deviation` (I,) float64.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    and for features of one's own `feature_mean` and `feature_deviation` (I,) float64. Raises
+    OSError if the file cannot be written.
     """
     arrays = member_parameters(run, member) | {
         "scale": np.array(run.scale),
@@ -105,12 +95,7 @@ def write_torch(path: Path, run: Run, member: int) -> None:
     x * scale + shift, after (x - `feature_mean`) / `feature_deviation` where those are not null;
     `class_names`; and `epoch`, `seed` and `gamma` as in `origin`.
 
-    Raises
-    ------
-    ConfigError
-        As `evaluated_layers`.
-    OSError
-        If the file cannot be written.
+    Raises ConfigError as `evaluated_layers`, and OSError if the file cannot be written.
 
     Examples
     --------
@@ -134,20 +119,16 @@ def write_torch(path: Path, run: Run, member: int) -> None:
         tensors[f"{position}.weight"] = np.ascontiguousarray(weight)
         tensors[f"{position}.bias"] = parameters[f"{name}.b"].reshape(-1)
         modules.append("Linear({1}, {0})".format(*weight.shape))
-
-    def plain(array: Array | None) -> list[float] | None:
-        return None if array is None else array.tolist()
-
     metadata = {
         "layers": modules,
         "scale": run.scale,
         "shift": run.shift,
-        "feature_mean": plain(run.feature_mean),
-        "feature_deviation": plain(run.feature_deviation),
+        "feature_mean": run.feature_mean,
+        "feature_deviation": run.feature_deviation,
         "class_names": run.class_names,
         **origin(run, member),
     }
-    texts = {name: json.dumps(value) for name, value in metadata.items()}
+    texts = {name: json.dumps(value, default=np.ndarray.tolist) for name, value in metadata.items()}
     # One entry: safetensors writes several in an order that changes from run to run.
     write_atomically(path, save(tensors, {"lpc_scratch": json.dumps(texts)}))
 

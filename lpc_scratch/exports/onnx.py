@@ -41,14 +41,10 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
     Its input `input` (N, I) takes inputs as stored, with any N: the first nodes standardise them.
     Its outputs are `logits` (N, K) and `latent` (N, D), in the run's dtype. The metadata holds
     `class_names` and `image_shape` (JSON), `config` (YAML), and `epoch`, `seed` and `gamma` as in
-    `array_export.origin`.
+    `arrays.origin`.
 
-    Raises
-    ------
-    ConfigError
-        As `evaluated_layers`, or if the network is too large for an ONNX file.
-    OSError
-        If the file cannot be written.
+    Raises ConfigError as `evaluated_layers`, or if the network is too large for an ONNX file, and
+    OSError if the file cannot be written.
     """
     parameters = member_parameters(run, member)
     if sum(parameter.nbytes for parameter in parameters.values()) > _LARGEST:
