@@ -216,14 +216,7 @@ weight_decay
         ------
         ValueError
             Also for a label that is not among the classes, and for a setting that has changed and
-            makes another network; otherwise as `fit`.
-        TypeError, DivergenceError, DeviceError
-            As `fit`.
-
-        Warns
-        -----
-        ConvergenceWarning
-            As `fit`.
+            makes another network. All else is raised, and warned of, as by `fit`.
         """
         first = not hasattr(self, "classes_")
         with self._unchanged_on_error():

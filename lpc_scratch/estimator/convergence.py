@@ -25,19 +25,11 @@ _LARGEST_PENALTY = 1e6  # of an untrained network, with gamma 1
 
 
 def settle(config: TrainConfig, auto: Collection[str], samples: int, classes: int) -> TrainConfig:
-    """Return a configuration with the `epochs` and `gamma` that fit the data.
+    """Return a configuration with the `epochs` and `gamma` that fit N samples of K classes.
 
-    Epochs become more where they are fewer than LEAST_STEPS steps, and then a constant gamma less
-    where the learning rates do not bear MARGIN times as much.
-
-    Parameters
-    ----------
-    config : TrainConfig
-        With the least that epochs may be, and the most that gamma may be.
-    auto : collection of str
-        Which of the two may change.
-    samples, classes : int
-        N and K.
+    `config` has the least that epochs may be, and the most that gamma may be; `auto` names those
+    that may change. Epochs become more where they are fewer than LEAST_STEPS steps, and then a
+    constant gamma less where the learning rates do not bear MARGIN times as much.
     """
     if "epochs" in auto:
         enough = math.ceil(LEAST_STEPS / _steps_per_epoch(config, samples))
@@ -81,12 +73,7 @@ def shrink_latent(trainer: Trainer) -> str:
 def guess_advice(trainer: Trainer, logits: Array) -> str:
     """Say what to change where a trained network only guesses; nothing where it does not.
 
-    Parameters
-    ----------
-    trainer : Trainer
-        After its last epoch.
-    logits : array (N, K) on the host
-        The network's outputs for the training set.
+    `logits` (N, K) are its outputs for the training set after the last epoch, on the host.
     """
     dataset = trainer.dataset
     loss, _ = trainer.loss(logits, dataset.y_train)
@@ -102,14 +89,9 @@ def guess_advice(trainer: Trainer, logits: Array) -> str:
 
 
 def scale_advice(X: Array, smallest: float = _ORDER_ONE[0]) -> str:
-    """Say that features are far from order 1, and what to do; nothing where they are not.
+    """Say that features X (N, I) are far from order 1, and what to do; nothing where they are not.
 
-    Parameters
-    ----------
-    X : array (N, I)
-        Features as they are trained on.
-    smallest : float
-        Below this root mean square of the largest feature, they are too small.
+    They are too small where the root mean square of the largest feature is below `smallest`.
     """
     with np.errstate(over="ignore"):
         size = float(np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0)).max())

@@ -41,17 +41,9 @@ class TensorBoardLog(Recorder):
     A run that is resumed is logged again from its first epoch, and what was logged before is void:
     no point is there twice, and none is missing, also where it was not logged at all.
 
-    Parameters
-    ----------
-    recorder : Recorder
-        Keeps the run, such as a `RunFolder`; it is always asked first.
-    folder : Path
-        The folder of the run.
-
-    Attributes
-    ----------
-    path : Path
-        Where the log is: `tensorboard` in the folder of the run.
+    The recorder that keeps the run, such as a `RunFolder`, is always asked first. `path` is where
+    the log is: `tensorboard` in the folder of the run. What cannot be written raises
+    RunFolderError.
     """
 
     def __init__(self, recorder: Recorder, folder: Path) -> None:
@@ -70,26 +62,14 @@ class TensorBoardLog(Recorder):
             ) from error
 
     def begin(self, trainer: Trainer, history: History) -> int | None:
-        """Let the recorder begin; log the run so far, if there is one to resume.
-
-        Raises
-        ------
-        RunFolderError
-            As the recorder; or if the log cannot be written.
-        """
+        """Let the recorder begin; log the run so far, if there is one to resume."""
         done = self._recorder.begin(trainer, history)
         if done is not None:
             self._log(trainer, history, history.rows, done)
         return done
 
     def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
-        """Let the recorder save; log the measurements, and at the last epoch the latent points.
-
-        Raises
-        ------
-        RunFolderError
-            As the recorder; or if the log cannot be written.
-        """
+        """Let the recorder save; log the measurements, and at the last epoch the latent points."""
         self._recorder.save(trainer, history, new_rows)
         self._log(trainer, history, new_rows, history.snapshots.epochs[-1])
 
@@ -148,17 +128,8 @@ class TensorBoardLog(Recorder):
 def _summary_writer(folder: Path, charts: bool) -> Any:
     """Begin a log, beside that of a run which is resumed; `RunFolder` removes older ones.
 
-    Parameters
-    ----------
-    folder : Path
-        Where it is.
-    charts : bool
-        Whether `Custom Scalars` shows the curves of several networks in one chart.
-
-    Returns
-    -------
-    SummaryWriter
-        It writes an event when it is added, or raises OSError.
+    It writes an event when it is added, or raises OSError. `charts` says whether `Custom Scalars`
+    shows the curves of several networks in one chart.
     """
     from tensorboardX import RecordWriter, SummaryWriter
     from tensorboardX.proto.event_pb2 import Event, SessionLog
