@@ -71,7 +71,7 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
     try:
         with single_blas_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
-            dataset = load_data(configs[0])
+            dataset = load_data(data_settings(configs[0]))
             check_memory(stack, dataset)
             history = train(stack, dataset, keep_going=True)
             portraits = _portraits(history, dataset)
@@ -113,14 +113,6 @@ def _portraits(history: History, dataset: Dataset) -> dict[int, dict[str, Array]
     }
 
 
-def load_data(config: TrainConfig) -> Dataset:
-    """Load the data of a cell, or return those of the last cell where they are the same.
-
-    Raises DatasetError if they cannot be had.
-    """
-    return _load(data_settings(config))
-
-
 def data_settings(config: TrainConfig) -> TrainConfig:
     """Return a configuration that says what the data are, and is else the default."""
     data = [name for name, facts in SETTINGS.items() if facts.role == "data"]
@@ -128,5 +120,9 @@ def data_settings(config: TrainConfig) -> TrainConfig:
 
 
 @lru_cache(maxsize=1)
-def _load(config: TrainConfig) -> Dataset:
-    return load_configured_dataset(config, progress=False)
+def load_data(data: TrainConfig) -> Dataset:
+    """Load what `data_settings` describe, or return it where it is what was loaded last.
+
+    Raises DatasetError if the data cannot be had.
+    """
+    return load_configured_dataset(data, progress=False)

@@ -80,8 +80,8 @@ def run_cells(
 def _check(cells: Sequence[TrainConfig]) -> None:
     """Raise the error that all cells of a data set or device would end in."""
     get_backend(cells[0].device)
-    for cell in {data_settings(cell): cell for cell in cells}.values():
-        load_data(cell)
+    for data in dict.fromkeys(map(data_settings, cells)):
+        load_data(data)
 
 
 def _count_jobs(jobs: int, config: TrainConfig) -> int:

@@ -178,12 +178,9 @@ def _identify(address: str) -> dict[str, Any]:
 
     async def ask() -> dict[str, Any]:
         async with rpc(address) as remote:
-            return await remote.identity()
+            return await asyncio.wait_for(remote.identity(), _ANSWER)
 
-    async def ask_in_time() -> dict[str, Any]:
-        return await asyncio.wait_for(ask(), _ANSWER)
-
-    identity = asyncio.run(ask_in_time())
+    identity = asyncio.run(ask())
     if identity["type"] != "Scheduler":
         raise ValueError(f"it is a {identity['type'].lower()}")
     return identity

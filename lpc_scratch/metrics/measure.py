@@ -110,6 +110,7 @@ def measure(
     z, dims = groups.latent, groups.latent.shape[1]
     fitted = np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int)
     mixtures = fit_mixtures(z[:, fitted], seed)
+    codes = code_geometry(groups.means > 0) if len(groups.classes) > 1 else None
     return {
         **_between_classes(groups, W),
         "nc4": nc4,
@@ -121,7 +122,8 @@ def measure(
         "distinct_codes": float(distinct_codes(groups.means > 0)),
         "latent_norm": latent_norm(z),
         "latent_entropy": latent_entropy(z, NEIGHBORS, seed) if len(z) > NEIGHBORS else np.nan,
-        **_between_codes(groups),
+        "code_distance": codes.mean if codes else np.nan,
+        "code_spread": codes.spread if codes else np.nan,
     }
 
 
@@ -176,11 +178,3 @@ def _between_classes(groups: ClassGroups, W: FloatArray | None) -> dict[str, flo
         "etf_distance": etf_distance(M),
         "nc3": np.nan if W is None else self_duality(M, W[:, groups.classes]),
     }
-
-
-def _between_codes(groups: ClassGroups) -> dict[str, float]:
-    """Return the distances between the class codes, nan where there is only one."""
-    if len(groups.classes) < 2:
-        return {"code_distance": np.nan, "code_spread": np.nan}
-    geometry = code_geometry(groups.means > 0)
-    return {"code_distance": geometry.mean, "code_spread": geometry.spread}
