@@ -28,7 +28,6 @@ class Metric:
     section : where it stands among the others
     scale : scale of the axis; a logarithmic one leaves out what is not positive
     limits : ends of the axis if it is linear; None where the values decide
-    collapse : where collapse takes it: "lower", "higher", or None where it may be either
     """
 
     name: str
@@ -38,14 +37,13 @@ class Metric:
     section: Section
     scale: Literal["linear", "log"] = "linear"
     limits: Limits = (0.0, None)
-    collapse: Literal["lower", "higher"] | None = None
 
 
 # What the metrics of a section have in common.
 _loss = partial(Metric, unit="nats", section="loss", scale="log")
 _accuracy = partial(Metric, unit="accuracy", section="accuracy", limits=FREE)
-_collapse = partial(Metric, section="collapse", collapse="lower")
-_binarity = partial(Metric, section="binarity", collapse="higher")
+_collapse = partial(Metric, section="collapse")
+_binarity = partial(Metric, section="binarity")
 _latent = partial(Metric, section="latent")
 _force = partial(Metric, section="forces", scale="log")
 
@@ -66,23 +64,15 @@ METRICS = (
     _collapse("nc3", "NC3", "NC3 (self-duality)", "squared distance", scale="log"),
     _collapse("nc4", "NC4", "NC4 (nearest class mean)", "share that disagrees"),
     _binarity("gmm_score", "GMM score", "GMM score", "nats a sample", limits=FREE),
-    _binarity("gmm_sigma", "GMM sigma", "GMM sigma", "standard deviations", collapse="lower"),
+    _binarity("gmm_sigma", "GMM sigma", "GMM sigma", "standard deviations"),
     _binarity("peak_distance", "peak distance", "Peak distance", "standard deviations"),
     _binarity("sign_purity", "same sign", "Same sign", "share of the samples", limits=SHARE),
     _binarity("same_code", "same code", "Same code", "share of the samples", limits=SHARE),
     _binarity("distinct_codes", "distinct codes", "Distinct codes", "number"),
     _latent("latent_norm", "mean |z|", "Latent norm", "mean ||z||", scale="log"),
-    _latent(
-        "latent_entropy", "latent entropy", "Latent entropy", "nats", limits=FREE, collapse="lower"
-    ),
+    _latent("latent_entropy", "latent entropy", "Latent entropy", "nats", limits=FREE),
     _binarity("code_distance", "Hamming distance", "Code distance", "Hamming distance / D"),
-    _binarity(
-        "code_spread",
-        "code spread",
-        "Unequal code distances",
-        "std over pairs / D",
-        collapse="lower",
-    ),
+    _binarity("code_spread", "code spread", "Unequal code distances", "std over pairs / D"),
     _force("margin", "margin", "Margin", "logits"),
     _force("classifier_norm", "|W_y|", "Classifier", "||$W_y$||"),
     _force("predicted_norm", "||z|| predicted by the forces", "Predicted norm", "||z||"),
