@@ -11,15 +11,11 @@ class DatasetDescription:
 
     Attributes
     ----------
-    class_names : tuple of str
-        One name for each of the K classes.
-    image_shape : tuple of int
-        Shape of one input: ``(28, 28)`` for an image, ``(I,)`` otherwise.
-    scale, shift : float
-        ``x * scale + shift`` standardises inputs as stored.
-    feature_mean, feature_deviation : (I,) float64 array or None
-        What is subtracted from features before that, and what they are divided by; None where
-        nothing is.
+    class_names : one name for each of the K classes
+    image_shape : shape of one input: ``(28, 28)`` for an image, ``(I,)`` otherwise
+    scale, shift : ``x * scale + shift`` standardises inputs as stored
+    feature_mean, feature_deviation : (I,) float64, what is subtracted from features before that,
+        and what they are divided by; None where nothing is
     """
 
     class_names: tuple[str, ...]
@@ -50,16 +46,11 @@ class Dataset(DatasetDescription):
 
     Attributes
     ----------
-    name : str
-        Short name, free of path separators.
-    x_train : (N, I) array
-        Training inputs, C-contiguous, of any dtype of real numbers. May be read-only.
-    y_train : (N,) int64 array
-        Training labels in 0..K-1; every class occurs.
-    x_test : (M, I) array
-        Test inputs.
-    y_test : (M,) int64 array
-        Test labels in 0..K-1.
+    name : short name, free of path separators
+    x_train : (N, I) training inputs, C-contiguous, of any dtype of real numbers; may be read-only
+    y_train : (N,) int64 training labels in 0..K-1; every class occurs
+    x_test : (M, I) test inputs, of the same kind
+    y_test : (M,) int64 test labels in 0..K-1
     """
 
     name: str

@@ -15,10 +15,8 @@ class Margins:
 
     Attributes
     ----------
-    margin : array
-        m = s_y - max_{k≠y} s_k, in units of logits; negative where the network is wrong.
-    gradient_norm : array
-        ||dm/dx||, Euclidean, per pixel unit: a local estimate of the Lipschitz constant.
+    margin : m = s_y - max_{k≠y} s_k, in units of logits; negative where the network is wrong
+    gradient_norm : ||dm/dx||, Euclidean, per pixel unit: a local estimate of the Lipschitz constant
     """
 
     margin: Array

@@ -25,28 +25,16 @@ class PixelModel:
     An attack's epsilon is in units of the pixel range; so this takes p = stored / largest in
     [0, 1], shows the network x = 2 p - 1, and multiplies gradients by 2.
 
-    Parameters
-    ----------
-    network : Network
-        One network or a stack of E; K is 2 or more.
-    data : DatasetDescription
-        Of its data, such as a `Run` or a `Dataset`: says what the inputs are.
+    `data` describes those of the network, as a `Run` or a `Dataset` does. Raises ConfigError if
+    they are no images, but features of one's own or inputs without rows and columns, or of a single
+    class.
 
     Attributes
     ----------
-    network : Network
-        The network, which takes images in pixel units in place of those stored.
-    image_shape : tuple of int
-        (H, W) or (H, W, C), of I pixels in all.
-    largest : int
-        The stored pixel value that is white: 255, or 16 for the digits.
-    classes : int
-        K.
-
-    Raises
-    ------
-    ConfigError
-        If the data are no images: features of one's own, or inputs without rows and columns.
+    network : takes images in pixel units in place of those stored
+    image_shape : (H, W) or (H, W, C), of I pixels in all
+    largest : the stored pixel value that is white: 255, or 16 for the digits
+    classes : K
     """
 
     def __init__(self, network: Network, data: DatasetDescription) -> None:

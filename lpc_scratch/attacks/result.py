@@ -13,18 +13,13 @@ class AttackResult:
 
     Attributes
     ----------
-    images : array (N, I) or (E, N, I)
-        The images before, in pixel units.
-    adversarials : array (..., N, I)
-        The images after; they equal those before where nothing had to be done.
-    correct : bool array (..., N)
-        Whether the network is right about the image before.
-    flipped : bool array (..., N)
-        Whether the network takes the image after for another class than the one attacked. That is
-        the label, so that an image that is misclassified from the start counts, unperturbed; for
-        DeepFool it is the network's own first prediction.
-    iterations : int array (..., N)
-        Steps that were taken for the sample.
+    images : (N, I) or (E, N, I) the images before, in pixel units
+    adversarials : (..., N, I) the images after, as before where nothing had to be done
+    correct : (..., N) bool, whether the network is right about the image before
+    flipped : (..., N) bool, whether the network takes the image after for another class than the
+        one attacked. That is the label, so that an image that is misclassified from the start
+        counts, unperturbed; for DeepFool it is the network's own first prediction.
+    iterations : (..., N) int, steps that were taken for the sample
     """
 
     images: Array = field(repr=False)

@@ -23,24 +23,12 @@ def run_cells(
     scheduler: str | None = None,
     progress: CellCount | None = None,
 ) -> list[Result]:
-    """Return the results of all cells, in their order, from the folder where it has them.
+    """Return the results of cells of one seed each, from the folder of the experiment or trained.
 
-    Every result is written to the folder ``cells`` of the experiment when it is there. A file that
-    cannot be read is computed again, with a DamagedResultWarning. On the CPU the bits depend
-    neither on `jobs` nor on `scheduler`.
-
-    Parameters
-    ----------
-    cells : sequence of TrainConfig
-        One seed each.
-    folder : Path
-        Folder of the experiment.
-    jobs : int
-        Processes on this machine; -1 takes one for each core (one in all for the device gpu).
-    scheduler : str, optional
-        Address of a dask scheduler whose workers train, in place of processes here.
-    progress : CellCount, optional
-        Shows the experiment.
+    Every result is written to the folder's ``cells`` when it is there. A file that cannot be read
+    is computed again, with a DamagedResultWarning. `jobs` are processes on this machine; -1 takes
+    one for each core (one in all for the device gpu). Where the address of a dask `scheduler` is
+    given, its workers train in their place. On the CPU the bits depend on neither.
 
     Raises
     ------

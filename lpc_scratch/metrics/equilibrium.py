@@ -129,26 +129,9 @@ def largest_gamma(latent_dim: int, classes: int, rate_sum: float) -> float:
     """Largest gamma that a run with Adam bears: cross-entropy just reaches (log K)/2.
 
     With a smaller gamma learning begins sooner; with a much larger one it has not begun when the
-    run ends, and all classes are still at one point.
-
-    Parameters
-    ----------
-    latent_dim : int
-        D, at least 1.
-    classes : int
-        K, at least 2.
-    rate_sum : float
-        w, the sum of the learning rates of all steps, at least 0.
-
-    Returns
-    -------
-    float
-        (1 - 1/K) D² w² / c_K; c_10 is 3.379.
-
-    Raises
-    ------
-    ValueError
-        For an argument out of range.
+    run ends, and all classes are still at one point. It is (1 - 1/K) D² w² / c_K, where D is
+    ``latent_dim``, K ``classes``, and w ``rate_sum``, the sum of the learning rates of all steps;
+    c_10 is 3.379. Raises ValueError unless D ≥ 1, K ≥ 2 and w ≥ 0.
 
     Notes
     -----
