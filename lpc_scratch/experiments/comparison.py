@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.tables import epoch_table, epochs_until, mean_and_deviation
+from lpc_scratch.experiments.tables import (
+    epoch_table,
+    epochs_until,
+    headings,
+    mean_and_deviation,
+)
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -13,20 +18,10 @@ from lpc_scratch.plots.comparison import save_comparison_plots
 LEARNED = 0.999
 """Training accuracy that counts as learned."""
 
-_COLUMNS = {
-    "train_accuracy": "train accuracy",
-    "test_accuracy": "test accuracy",
-    "nc1": "NC1",
-    "equinorm": "equinorm",
-    "equiangular": "equiangular",
-    "etf_distance": "ETF distance",
-    "nc3": "NC3",
-    "nc4": "NC4",
-    "gmm_score": "GMM score",
-    "peak_distance": "peak distance",
-    "same_code": "same-code share",
-    "distinct_codes": "distinct codes",
-}
+_COLUMNS = (
+    *("train_accuracy", "test_accuracy", "nc1", "equinorm", "equiangular", "etf_distance"),
+    *("nc3", "nc4", "gmm_score", "peak_distance", "same_code", "distinct_codes"),
+)
 
 Groups = dict[str, list[Result]]
 
@@ -92,7 +87,7 @@ def _table(groups: Groups) -> str:
         last = [result.rows[-1] for result in group if result.finished]
         values = [mean_and_deviation([row[column] for row in last]) for column in _COLUMNS]
         rows.append([name, *values, _learned(group)])
-    return table(["architecture", *_COLUMNS.values(), f"epochs to {LEARNED:.1%}"], rows)
+    return table(["architecture", *headings(_COLUMNS), f"epochs to {LEARNED:.1%}"], rows)
 
 
 def _learned(group: Sequence[Result]) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.tables import Table, cell_table, mean_and_deviation
+from lpc_scratch.experiments.tables import Table, cell_table, headings, mean_and_deviation
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -31,16 +31,10 @@ _FIXED = (
     *("dataset", "architecture", "depth", "width", "latent_dim", "loss", "penalty", "gamma"),
     *("optimizer", "learning_rate", "batch_size", "epochs"),
 )
-_COLUMNS = {
-    "test_accuracy": "test accuracy",
-    "nc1": "NC1",
-    "peak_distance": "peak distance",
-    "same_code": "same-code share",
-    "distinct_codes": "distinct codes",
-    "code_distance": "Hamming distance",
-    "code_spread": "its spread",
-    "latent_norm": "mean norm of z",
-}
+_COLUMNS = (
+    *("test_accuracy", "nc1", "peak_distance", "same_code", "distinct_codes"),
+    *("code_distance", "code_spread", "latent_norm"),
+)
 
 
 def write_sweep(
@@ -161,7 +155,7 @@ def _table(cells: Table, axes: Sequence[str]) -> str:
         phase = ", ".join(f"{n} x {p}" if len(phases) > 1 else p for p, n in phases.items())
         values = [mean_and_deviation([cell[column] for cell in group]) for column in _COLUMNS]
         rows.append([*map(exact, place), phase, *values])
-    return table([*axes, "phase", *_COLUMNS.values()], rows)
+    return table([*axes, "phase", *headings(_COLUMNS)], rows)
 
 
 def _troubles(results: Sequence[Result], axes: Sequence[str]) -> list[str]:

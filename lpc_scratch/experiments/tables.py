@@ -10,12 +10,15 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.files.markdown import number
+from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.theory.phases import Phase, classify, is_trivial
 from lpc_scratch.training.history import COLUMNS, Row
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
+# The text and the thresholds of a report speak of a share; in a figure its axis says so.
+_HEADINGS = {"same_code": "same-code share"}
 _NO_DEVIATION = 1e-9  # less is rounding
 
 METRICS = tuple(
@@ -80,6 +83,11 @@ def phase_of(result: Result) -> Phase | None:
 def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | None:
     """Return the first measured epoch at which a column has reached a threshold; None for never."""
     return next((row["epoch"] for row in rows if row[column] >= threshold), None)
+
+
+def headings(metrics: Sequence[str]) -> list[str]:
+    """Return what stands above the columns of metrics in the table of a report."""
+    return [_HEADINGS.get(name, BY_NAME[name].label) for name in metrics]
 
 
 def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:

@@ -69,10 +69,15 @@ METRICS = (
     _binarity("sign_purity", "same sign", "Same sign", "share of the samples", limits=SHARE),
     _binarity("same_code", "same code", "Same code", "share of the samples", limits=SHARE),
     _binarity("distinct_codes", "distinct codes", "Distinct codes", "number"),
-    _latent("latent_norm", "mean |z|", "Latent norm", "mean ||z||", scale="log"),
+    _latent("latent_norm", "mean norm of z", "Latent norm", "mean ||z||", scale="log"),
     _latent("latent_entropy", "latent entropy", "Latent entropy", "nats", limits=FREE),
     _binarity("code_distance", "Hamming distance", "Code distance", "Hamming distance / D"),
-    _binarity("code_spread", "code spread", "Unequal code distances", "std over pairs / D"),
+    _binarity(
+        "code_spread",
+        "its spread",  # it stands beside the distance
+        "Unequal code distances",
+        "std over pairs / D",
+    ),
     _force("margin", "margin", "Margin", "logits"),
     _force("classifier_norm", "|W_y|", "Classifier", "||$W_y$||"),
     _force("predicted_norm", "||z|| predicted by the forces", "Predicted norm", "||z||"),

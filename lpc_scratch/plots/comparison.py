@@ -23,6 +23,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from lpc_scratch.metrics import hamming_distances, simplex_hamming
+from lpc_scratch.metrics.registry import BY_NAME, Metric
 from lpc_scratch.plots import UNIMODAL_SCORE, save_figures
 from lpc_scratch.plots.palette import (
     ARCHITECTURE_STYLES,
@@ -41,7 +42,7 @@ from lpc_scratch.plots.panels import (
     curves,
     draw_codes,
     draw_pairs,
-    drawable,
+    frame_metric,
     literal,
     new_figure,
     prepare_epochs,
@@ -53,18 +54,12 @@ Portrait = Mapping[str, npt.ArrayLike]
 
 COMPARISON_PLOTS = ("comparison", "mixtures", "codes", "projections")
 """Names of the figures that `save_comparison_plots` writes."""
-PANELS = {
-    "train_accuracy": ("Training accuracy", "accuracy"),
-    "test_accuracy": ("Test accuracy", "accuracy"),
-    "nc1": ("NC1 (within-class variability)", "tr($Σ_W Σ_B^+$) / C"),
-    "gmm_score": ("GMM score", "nats a sample"),
-    "gmm_sigma": ("GMM sigma", "standard deviations"),
-    "peak_distance": ("Peak distance", "standard deviations"),
-    "equinorm": ("Equal norms", "std / mean of the norms"),
-    "equiangular": ("Equal angles", "std of the cosines"),
-    "max_angle": ("Maximal angles", "mean |cos + 1/(C−1)|"),
-}
-"""Title and unit of the panels of `plot_comparison`, by the column that they show."""
+PANELS = (
+    *("train_accuracy", "test_accuracy", "nc1"),
+    *("gmm_score", "gmm_sigma", "peak_distance"),
+    *("equinorm", "equiangular", "max_angle"),
+)
+"""Metrics that `plot_comparison` shows, in the order of its panels."""
 
 CLASS_COLORS = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY, "black")
 OTHER_STYLES = [
@@ -101,9 +96,8 @@ def plot_comparison(rows: Mapping[str, Sequence[Row]]) -> Figure:
     styles = _styles(rows)
     figure = new_figure(10.5, 8.2)
     grid = figure.subplots(3, 3)
-    for axes, (column, (title, unit)) in zip(grid.flat, PANELS.items(), strict=True):
-        _draw_metric(axes, rows, column, styles)
-        axes.set(title=title, ylabel=unit)
+    for axes, name in zip(grid.flat, PANELS, strict=True):
+        _draw_metric(axes, rows, BY_NAME[name], styles)
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     _add_legend(
@@ -202,7 +196,7 @@ def plot_codes(class_means: Mapping[str, npt.ArrayLike], class_names: Sequence[s
             lower,
             hamming_distances(means > 0),
             class_names,
-            "Hamming distance / D",
+            BY_NAME["code_distance"].unit,
             limits=(0, 2 * simplex),
             simplex=(simplex, str(Fraction(classes, 2 * (classes - 1)))),
             numbers=classes <= MAX_NUMBERED,
@@ -282,26 +276,24 @@ def _styles(names: Collection[str]) -> dict[str, dict[str, Any]]:
 def _draw_metric(
     axes: Axes,
     rows: Mapping[str, Sequence[Row]],
-    column: str,
+    metric: Metric,
     styles: Mapping[str, dict[str, Any]],
 ) -> None:
-    """Draw mean and band of a column for every architecture that has values."""
+    """Draw mean and band of a metric for every architecture that has values."""
     prepare_epochs(axes)
-    bands = {name: _over_seeds(name, rows[name], column, log=column == "nc1") for name in rows}
+    bands = {name: _over_seeds(name, rows[name], metric) for name in rows}
     drawn = {name: band for name, band in bands.items() if band.size}
     if not drawn:
         write_instead(axes, "not defined")
-        return
     for name, (epochs, mean, low, high) in drawn.items():
         axes.fill_between(epochs, low, high, color=styles[name]["color"], alpha=0.18, linewidth=0)
         (line,) = axes.plot(epochs, mean, **styles[name], markevery=0.1)
         if len(epochs) == 1 and not styles[name]["marker"]:  # a line through it cannot be seen
             line.set_marker("o")
-    if column == "nc1":
-        axes.set_yscale("log")
-    elif column == "gmm_score":
+    if metric.name == "gmm_score" and drawn:
         axes.axhline(UNIMODAL_SCORE, **REFERENCE, label="one Gaussian")
-    elif column.endswith("accuracy"):
+    frame_metric(axes, metric)
+    if metric.section == "accuracy" and drawn:
         # Near chance as it starts, it would press together all that follows.
         late = EARLY * max(band[0, -1] for band in drawn.values())
         low, *_, high = np.sort(
@@ -309,16 +301,14 @@ def _draw_metric(
         )
         margin = max(0.06 * (high - low), 0.002)
         axes.set_ylim(low - margin, high + margin)
-    else:
-        axes.set_ylim(bottom=0)
 
 
-def _over_seeds(name: str, rows: Sequence[Row], column: str, log: bool) -> npt.NDArray:
+def _over_seeds(name: str, rows: Sequence[Row], metric: Metric) -> npt.NDArray:
     """Return epochs that have values, their mean over seeds, and mean ± std, as rows of (4, T)."""
-    epochs, values = curves(rows, column, by="seed")
+    log = metric.scale == "log"
+    epochs, values = curves(rows, metric.name, by="seed", log=log)
     if len({(row["epoch"], row["seed"]) for row in rows}) < len(rows):
         raise ValueError(f"the rows of {name!r} hold a seed twice at one epoch.")
-    values = np.where(drawable(values, log), values, np.nan)
     there = np.isfinite(values).any(axis=0)
     if log:
         values = np.log(values)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from lpc_scratch.metrics.registry import BY_NAME, Metric
 from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, TIME, VERMILION
 
 Row = Mapping[str, float]
@@ -32,10 +33,13 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=layout)
 
 
-def curves(rows: Sequence[Row], column: str, by: str = "member") -> tuple[npt.NDArray, npt.NDArray]:
-    """Return the epochs (T,) and one curve a member (E, T), nan where there is no row.
+def curves(
+    rows: Sequence[Row], column: str, by: str = "member", log: bool = False
+) -> tuple[npt.NDArray, npt.NDArray]:
+    """Return the epochs (T,) and one curve a member (E, T).
 
-    With ``by="seed"`` it is one curve a seed.
+    It is nan where there is no row, and where no axis can show the value: see `drawable`. With
+    ``by="seed"`` it is one curve a seed.
     """
     if not rows:
         raise ValueError("rows is empty: there is no evaluated epoch to plot.")
@@ -46,7 +50,7 @@ def curves(rows: Sequence[Row], column: str, by: str = "member") -> tuple[npt.ND
     members, of = np.unique([row[by] for row in rows], return_inverse=True)
     values = np.full((len(members), len(epochs)), np.nan)
     values[of, at] = [row[column] for row in rows]
-    return epochs, values
+    return epochs, np.where(drawable(values, log), values, np.nan)
 
 
 def drawable(values: npt.ArrayLike, log: bool = False) -> npt.NDArray[np.bool_]:
@@ -58,32 +62,36 @@ def drawable(values: npt.ArrayLike, log: bool = False) -> npt.NDArray[np.bool_]:
     return (np.abs(numbers) <= LARGEST) & ((numbers >= 1 / LARGEST) | (not log))
 
 
-def draw_columns(
-    axes: Axes, rows: Sequence[Row], columns: Mapping[str, str], log: bool = False
-) -> bool:
-    """Draw columns of rows against the epoch; return False if there was nothing to draw.
+def draw_metrics(axes: Axes, rows: Sequence[Row], metrics: Mapping[str, str]) -> None:
+    """Draw metrics that share a panel against the epoch; the first one says how it looks.
 
     Parameters
     ----------
-    columns : mapping
-        Names of the columns, with their labels in the legend.
-    log : bool
-        Whether the axis is logarithmic, which leaves out what is not positive.
+    metrics : mapping
+        Names of the metrics, with their labels in the legend.
     """
+    shared = BY_NAME[next(iter(metrics))]
     prepare_epochs(axes)
-    for style, (column, label) in zip(STYLES, columns.items(), strict=False):
-        epochs, values = curves(rows, column)
-        shown = drawable(values, log)
-        if shown.any():
-            _draw_members(axes, epochs, np.where(shown, values, np.nan), label, *style)
+    for style, (name, label) in zip(STYLES, metrics.items(), strict=False):
+        epochs, values = curves(rows, name, log=shared.scale == "log")
+        if np.isfinite(values).any():
+            _draw_members(axes, epochs, values, label, *style)
     if not axes.lines:
         write_instead(axes, "not defined for this run")
-        return False
-    if log:
-        axes.set_yscale("log")
+    frame_metric(axes, shared)
     if len(axes.get_legend_handles_labels()[0]) > 1:
         axes.legend(frameon=False, fontsize=8)
-    return True
+
+
+def frame_metric(axes: Axes, metric: Metric) -> None:
+    """Give axes the title and the unit of a metric and, where it is drawn, its scale and limits."""
+    axes.set(title=metric.title, ylabel=metric.unit)
+    if not axes.lines:
+        return
+    if metric.scale == "log":
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(*metric.limits)
 
 
 def prepare_epochs(axes: Axes) -> None:

@@ -9,22 +9,22 @@ member is a thin line and the mean of the members a bold one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.metrics.registry import BY_NAME, METRICS
 from lpc_scratch.plots.palette import GREY
 from lpc_scratch.plots.panels import (
     Row,
     check_means,
     curves,
     draw_codes,
-    draw_columns,
     draw_cosines,
     draw_histograms,
+    draw_metrics,
     draw_reference,
     new_figure,
 )
@@ -40,37 +40,14 @@ DPI = 120
 OVERVIEW_DPI = 180  # a README shows it scaled down, on fine screens too
 
 
-@dataclass(frozen=True)
-class _Metric:
-    """One panel of `plot_collapse`: the columns that share it, with their names in its legend."""
-
-    title: str
-    unit: str
-    columns: Mapping[str, str]
-    log: bool = False
-    limits: tuple[float | None, float | None] = (0.0, None)
-
-
 # One row of panels a question: is a class a point, are the classes a simplex, is the code binary?
-METRICS = (
-    _Metric("NC1 (within-class variability)", "tr($Σ_W Σ_B^+$) / C", {"nc1": "NC1"}, log=True),
-    _Metric("CDNV", "variance / distance²", {"cdnv": "CDNV"}, log=True),
-    _Metric("NC3 (self-duality)", "squared distance", {"nc3": "NC3"}, log=True),
-    _Metric("NC4 (nearest class mean)", "share that disagrees", {"nc4": "NC4"}),
-    _Metric("Equal norms", "std / mean of the norms", {"equinorm": "equinorm"}),
-    _Metric("Equal angles", "std of the cosines", {"equiangular": "equiangular"}),
-    _Metric("Maximal angles", "mean |cos + 1/(C−1)|", {"max_angle": "max angle"}),
-    _Metric("Simplex (ETF)", "Frobenius distance", {"etf_distance": "ETF distance"}),
-    _Metric("GMM score", "nats a sample", {"gmm_score": "two peaks"}, limits=(None, None)),
-    _Metric("Peak distance", "standard deviations", {"peak_distance": "peak distance"}),
-    _Metric(
-        "Purity of the codes",
-        "share of the samples",
-        {"same_code": "same code", "sign_purity": "same sign"},
-        limits=(-0.03, 1.03),
-    ),
-    _Metric("Distinct codes", "number", {"distinct_codes": "codes"}),
+_PANELS = (
+    *(("nc1",), ("cdnv",), ("nc3",), ("nc4",)),
+    *(("equinorm",), ("equiangular",), ("max_angle",), ("etf_distance",)),
+    *(("gmm_score",), ("peak_distance",), ("same_code", "sign_purity"), ("distinct_codes",)),
 )
+# What tells them from the references in their panels.
+_LABELS = {"gmm_score": "two peaks", "distinct_codes": "codes"}
 
 
 def plot_training(rows: Sequence[Row]) -> Figure:
@@ -88,12 +65,11 @@ def plot_training(rows: Sequence[Row]) -> Figure:
     """
     figure = new_figure(9, 3.6)
     losses, accuracies = figure.subplots(1, 2)
-    terms = {"loss": "loss", "cross_entropy": "cross-entropy", "penalty": "penalty (times gamma)"}
-    draw_columns(losses, rows, terms, log=True)
-    losses.set(title="Loss", xlabel="epoch", ylabel="nats")
-    shares = {"train_accuracy": "training", "test_accuracy": "test"}
-    draw_columns(accuracies, rows, shares)
-    accuracies.set(title="Accuracy", xlabel="epoch", ylabel="accuracy")
+    draw_metrics(losses, rows, {m.name: m.label for m in METRICS if m.section == "loss"})
+    draw_metrics(accuracies, rows, {"train_accuracy": "training", "test_accuracy": "test"})
+    accuracies.set_title("Accuracy")
+    for axes in (losses, accuracies):
+        axes.set_xlabel("epoch")
     return figure
 
 
@@ -115,16 +91,13 @@ def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
     """
     figure = new_figure(12, 7.5)
     grid = figure.subplots(3, 4)
-    for axes, metric in zip(grid.flat, METRICS, strict=True):
-        drawn = draw_columns(axes, rows, metric.columns, metric.log)
-        axes.set(title=metric.title, ylabel=metric.unit)
-        if not drawn:
-            continue
-        if not metric.log:
-            axes.set_ylim(*metric.limits)
-        if "gmm_score" in metric.columns:
+    for axes, names in zip(grid.flat, _PANELS, strict=True):
+        draw_metrics(axes, rows, {n: _LABELS.get(n, BY_NAME[n].label) for n in names})
+        if len(names) > 1:
+            axes.set_title("Purity of the codes")
+        if "gmm_score" in names and axes.lines:
             draw_reference(axes, UNIMODAL_SCORE, "one Gaussian")
-        if "distinct_codes" in metric.columns and classes is not None:
+        if "distinct_codes" in names and axes.lines and classes is not None:
             draw_reference(axes, classes, f"{classes} classes")
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
@@ -292,14 +265,12 @@ def _last_means(class_means: npt.ArrayLike, epochs: npt.ArrayLike) -> npt.NDArra
 
 def _summary(rows: Sequence[Row]) -> str:
     """Return the last numbers of the first member as one line."""
-    names = {
-        "seed": "seed {:g}",
-        "test_accuracy": "test accuracy {:.3f}",
-        "nc1": "NC1 {:.2g}",
-        "peak_distance": "peak distance {:.1f}",
-        "same_code": "same code {:.2f}",
-    }
-    last = {column: curves(rows, column)[1][0, -1] for column in names}
+    forms = {"seed": "g", "test_accuracy": ".3f", "nc1": ".2g"}
+    forms |= {"peak_distance": ".1f", "same_code": ".2f"}
+    last = {name: curves(rows, name)[1][0, -1] for name in forms}
+    labels = {"seed": "seed"} | {name: metric.label for name, metric in BY_NAME.items()}
     return "  ·  ".join(
-        f.format(last[name]) for name, f in names.items() if np.isfinite(last[name])
+        f"{labels[name]} {last[name]:{form}}"
+        for name, form in forms.items()
+        if np.isfinite(last[name])
     )

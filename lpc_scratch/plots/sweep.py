@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lpc_scratch.plots.comparison import PANELS
+from lpc_scratch.metrics.registry import BY_NAME, Limits, Metric
 from lpc_scratch.plots.palette import GREY
 from lpc_scratch.plots.panels import drawable, new_figure
 from lpc_scratch.plots.sweep_panels import (
@@ -47,25 +47,29 @@ SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"
 
 @dataclass(frozen=True)
 class SweepMetric:
-    """How a metric is shown: title and unit of its panel, and its axis."""
+    """How a column is shown that no run measures: title and unit of its panel, and its axis."""
 
     title: str
     unit: str
     log: bool = False
-    limits: tuple[float | None, float | None] = (0.0, None)
+    limits: Limits = (0.0, None)
+
+    @property
+    def scale(self) -> str:
+        """Scale of the axis, as that of a `Metric`."""
+        return "log" if self.log else "linear"
 
 
-OVERVIEW: Mapping[str, SweepMetric] = {
-    "test_accuracy": SweepMetric(*PANELS["test_accuracy"], limits=(None, None)),
-    "nc1": SweepMetric(*PANELS["nc1"], log=True),
-    "peak_distance": SweepMetric(*PANELS["peak_distance"]),
-    "same_code": SweepMetric("Same code", "share of the samples", limits=(-0.03, 1.03)),
-    "code_spread": SweepMetric("Unequal code distances", "std over pairs / D"),
-    "latent_entropy": SweepMetric("Latent entropy", "nats", limits=(None, None)),
+OVERVIEW: Mapping[str, Metric] = {
+    name: BY_NAME[name]
+    for name in (
+        *("test_accuracy", "nc1", "peak_distance"),
+        *("same_code", "code_spread", "latent_entropy"),
+    )
 }
 """The panels of `plot_metrics`, by the metric that they show."""
-_PREDICTED = {"linestyle": "-", "marker": "_", "label": "||z|| predicted by the forces"}
-_BOUND = {"linestyle": ":", "marker": ".", "label": "bound of ||z|| at equilibrium"}
+_PREDICTED = {"linestyle": "-", "marker": "_", "label": BY_NAME["predicted_norm"].label}
+_BOUND = {"linestyle": ":", "marker": ".", "label": BY_NAME["norm_bound"].label}
 _GUIDE: dict[str, Any] = {
     "color": GREY,
     "linestyle": (0, (6, 4)),
@@ -187,7 +191,7 @@ def plot_metric_heatmap(
 def plot_metrics(
     table: Table,
     axes: Sequence[str],
-    metrics: Mapping[str, SweepMetric] = OVERVIEW,
+    metrics: Mapping[str, Metric | SweepMetric] = OVERVIEW,
     marks: Mapping[str, float] = {},
 ) -> Figure:
     """One figure with a small panel for every metric, whatever the axes of the sweep are.
@@ -199,8 +203,8 @@ def plot_metrics(
         no others, give heat maps. Otherwise the panels have curves against the one with the most
         numbers (if no axis has three: against the one with the most values), and the others are
         told by the lines.
-    metrics : mapping of str to SweepMetric
-        The panels, by the metrics that they show.
+    metrics : mapping of str to Metric or SweepMetric
+        The panels, by the columns that they show.
     marks : mapping of str to float
         As in `plot_metric_curves`; not drawn on heat maps.
     """
@@ -218,14 +222,15 @@ def plot_metrics(
     figure = new_figure(columns * width, lines * height + (0 if heatmaps else 0.9))
     grid = figure.subplots(lines, columns, squeeze=False)
     for panel, (metric, shown) in _paired(grid, metrics):
+        log = shown.scale == "log"
         panel.set_title(shown.title)
         if heatmaps:
-            draw_heatmap(panel, table, metric, x, others[0], shown.unit, shown.log)
+            draw_heatmap(panel, table, metric, x, others[0], shown.unit, log)
             continue
-        band = partial(average, metric=metric, log=shown.log)
-        draw_curves(panel, table, x, others, band, is_wide(values[x]), shown.log)
+        band = partial(average, metric=metric, log=log)
+        draw_curves(panel, table, x, others, band, is_wide(values[x]), log)
         panel.set_ylabel(shown.unit)
-        if panel.lines and not shown.log:
+        if panel.lines and not log:
             panel.set_ylim(*shown.limits)
         handles = draw_marks(panel, marks)
     if not heatmaps:
@@ -272,10 +277,12 @@ def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
                 name_axis(panel, "gamma", gammas, log=True)
             finish(panel, log_y=True)
         name = ", ".join(map(describe, others, key))
-        norms.set_ylabel(f"{name}\n||z||" if name else "||z||")
-        weights.set_ylabel("||$W_y$||")
-        margins.set_ylabel("logits")
-    for panel, title in zip(grid[0], ("Latent layer", "Classifier", "Margin"), strict=True):
+        norm = BY_NAME["norm_bound"].unit
+        norms.set_ylabel(f"{name}\n{norm}" if name else norm)
+        weights.set_ylabel(BY_NAME["classifier_norm"].unit)
+        margins.set_ylabel(BY_NAME["margin"].unit)
+    titles = ("Latent layer", BY_NAME["classifier_norm"].title, BY_NAME["margin"].title)
+    for panel, title in zip(grid[0], titles, strict=True):
         panel.set_title(title)
     measured = {"color": GREY, "marker": "o", "linestyle": "", "label": "||z|| measured"}
     kinds = (measured, {"color": GREY} | _PREDICTED, {"color": GREY} | _BOUND, _GUIDE)
@@ -315,7 +322,7 @@ def plot_code_geometry(
     draw_curves(
         axes, table, x, lines_by, over_pairs, log_x=is_wide(axis_values(table, x)), bars=True
     )
-    axes.set_ylabel("Hamming distance / D")
+    axes.set_ylabel(BY_NAME["code_distance"].unit)
     handles = line_handles(table, lines_by)
     if simplex is not None and axes.lines:
         label = f"simplex ({simplex:.3f})"

@@ -14,6 +14,7 @@ from lpc_scratch.experiments.tables import (
     cell_table,
     epoch_table,
     epochs_until,
+    headings,
     mean_and_deviation,
     phase_of,
 )
@@ -116,6 +117,12 @@ def test_epochs_until_is_the_first_measured_epoch_at_the_threshold(values, epoch
 )
 def test_mean_and_deviation_of_the_values_that_are_numbers(values, text):
     assert mean_and_deviation(values) == text
+
+
+def test_headings_are_the_labels_of_the_metrics_and_a_share_is_called_one():
+    names = ["nc1", "same_code", "code_distance", "code_spread", "latent_norm"]
+    labels = ["NC1", "same-code share", "Hamming distance", "its spread", "mean norm of z"]
+    assert headings(names) == labels
 
 
 def test_mean_has_the_decimals_of_its_deviation_and_a_sign_if_asked_for():

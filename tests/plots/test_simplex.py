@@ -59,7 +59,7 @@ def test_defects_show_every_measure_against_the_size():
 def test_neural_collapse_shows_every_seed_and_their_mean():
     figure = plots.plot_neural_collapse({"binary": make_rows(), "none": make_rows(seeds=1)})
     assert [axes.get_yscale() for axes in figure.axes] == [
-        *("log", "linear", "linear", "linear", "log", "linear")
+        *("log", "linear", "log", "linear", "log", "linear")
     ]
     etf = figure.axes[1]
     first, second, mean, *others = etf.lines

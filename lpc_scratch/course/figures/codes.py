@@ -17,11 +17,13 @@ from matplotlib.ticker import NullLocator
 
 from lpc_scratch.course.figures.simplex import orthographic
 from lpc_scratch.metrics import simplex_hamming
+from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, ORANGE, VERMILION, mark_style
 from lpc_scratch.plots.panels import (
     CODE_RANGE,
     Row,
     check_means,
+    frame_metric,
     literal,
     new_figure,
     prepare_epochs,
@@ -29,11 +31,7 @@ from lpc_scratch.plots.panels import (
 )
 
 CLOUDS = (("#9A9A9A", "."), (ORANGE, "x"))
-DIMENSION_PANELS = (
-    ("distinct_codes", "Distinct codes", "number"),
-    ("etf_distance", "ETF distance", "Frobenius distance"),
-    ("test_accuracy", "Test accuracy", "accuracy"),
-)
+DIMENSION_PANELS = ("distinct_codes", "etf_distance", "test_accuracy")
 
 
 def plot_cube(codes: npt.ArrayLike) -> Figure:
@@ -156,13 +154,14 @@ def plot_dimensions(measured: Mapping[int, Sequence[Row]], classes: int) -> Figu
         "etf_distance": np.sqrt(2 - 2 * np.sqrt(np.minimum(between / (classes - 1), 1))),
     }
     figure = new_figure(10.5, 3.7)
-    for axes, (column, title, unit) in zip(figure.subplots(1, 3), DIMENSION_PANELS, strict=True):
+    for axes, column in zip(figure.subplots(1, 3), DIMENSION_PANELS, strict=True):
         _draw_dimensions(axes, {d: [row[column] for row in measured[d]] for d in dims})
         if column in best:
             axes.plot(between, best[column], color="black", linestyle=":", linewidth=1.5)
         for threshold, style in ((bits, "--"), (classes - 1, "-.")):
             axes.axvline(threshold, color=VERMILION, linestyle=style, linewidth=1.2)
-        axes.set(title=title, xlabel="latent dimensions D", ylabel=unit)
+        frame_metric(axes, BY_NAME[column])
+        axes.set_xlabel("latent dimensions D")
     look: dict[str, Any] = {"color": VERMILION, "linewidth": 1.2}
     figure.legend(
         handles=[

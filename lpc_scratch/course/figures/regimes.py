@@ -9,17 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots.palette import BLUE, line_style, mark_style
-from lpc_scratch.plots.panels import Row, curves, new_figure, prepare_epochs, tidy
+from lpc_scratch.plots.panels import Row, curves, frame_metric, new_figure, prepare_epochs, tidy
 
 MAX_LINES = 5  # that stay legible in one panel
-# Title, unit and whether the axis is logarithmic, by the column that is drawn.
-_SCHEDULE_PANELS = {
-    "gamma": ("Strength of the penalty", "gamma", True),
-    "latent_norm": ("Latent norm", "mean ||z||", True),
-    "nc1": ("NC1 (within-class variability)", "tr($Σ_W Σ_B^+$) / C", True),
-    "test_accuracy": ("Test accuracy", "accuracy", False),
-}
+_SCHEDULE_PANELS = ("gamma", "latent_norm", "nc1", "test_accuracy")
 
 
 def plot_forces(
@@ -144,18 +139,14 @@ def plot_schedules(rows: Mapping[str, Sequence[Row]]) -> Figure:
         raise ValueError(f"rows must hold 1 to {MAX_LINES} runs, not {len(rows)}.")
     figure = new_figure(9, 6)
     grid = figure.subplots(2, 2)
-    for axes, (column, (title, unit, log)) in zip(grid.flat, _SCHEDULE_PANELS.items(), strict=True):
+    for axes, column in zip(grid.flat, _SCHEDULE_PANELS, strict=True):
         prepare_epochs(axes)
+        log = BY_NAME[column].scale == "log"
         for place, (name, of_run) in enumerate(rows.items()):
-            epochs, values = curves(of_run, column)
-            shown = values[0] > 0 if log else np.isfinite(values[0])
+            epochs, values = curves(of_run, column, log=log)
             look = line_style(place) | {"markersize": 4, "markevery": 0.1, "linewidth": 1.6}
-            axes.plot(epochs, np.where(shown, values[0], np.nan), label=name, **look)
-        axes.set(title=title, ylabel=unit)
-        if log:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(-0.02, 1.02)
+            axes.plot(epochs, values[0], label=name, **look)
+        frame_metric(axes, BY_NAME[column])
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
     handles = grid[0, 0].get_lines()

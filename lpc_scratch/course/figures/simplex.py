@@ -12,18 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots.palette import ARCHITECTURE_STYLES, COLOURS, line_style, mark_style
-from lpc_scratch.plots.panels import Row, check_means, curves, new_figure, prepare_epochs, tidy
+from lpc_scratch.plots.panels import (
+    Row,
+    check_means,
+    curves,
+    frame_metric,
+    new_figure,
+    prepare_epochs,
+    tidy,
+)
 
-COLLAPSE_PANELS = {
-    "nc1": ("NC1 (points of a class)", "tr($Σ_W Σ_B^+$) / C"),
-    "etf_distance": ("NC2 (simplex)", "ETF distance"),
-    "nc3": ("NC3 (self-duality)", "squared distance"),
-    "nc4": ("NC4 (nearest class mean)", "share that disagrees"),
-    "latent_norm": ("Scale", "mean length of z"),
-    "test_accuracy": ("Test accuracy", "accuracy"),
-}
-"""Title and unit of the panels of `plot_neural_collapse`, by the column that they show."""
+COLLAPSE_PANELS = ("nc1", "etf_distance", "nc3", "nc4", "latent_norm", "test_accuracy")
+"""Metrics that `plot_neural_collapse` shows, in the order of its panels."""
 
 
 def orthographic(points: npt.ArrayLike) -> npt.NDArray:
@@ -151,7 +153,8 @@ def plot_neural_collapse(rows: Mapping[str, Sequence[Row]]) -> Figure:
     Returns
     -------
     Figure
-        Two rows of three panels, NC1 and scale on logarithmic axes; thin a seed, bold their mean.
+        Two rows of three panels; thin a seed, bold their mean, on a logarithmic axis that of the
+        logarithm.
     """
     if not rows:
         raise ValueError("there is no architecture to draw.")
@@ -159,21 +162,18 @@ def plot_neural_collapse(rows: Mapping[str, Sequence[Row]]) -> Figure:
     if unknown:
         raise ValueError(f"there is no architecture {unknown[0]!r}.")
     figure = new_figure(10.5, 6.2)
-    panels = zip(figure.subplots(2, 3).flat, COLLAPSE_PANELS.items(), strict=True)
-    for axes, (column, (title, unit)) in panels:
+    for axes, column in zip(figure.subplots(2, 3).flat, COLLAPSE_PANELS, strict=True):
         prepare_epochs(axes)
-        log = column in ("nc1", "latent_norm")
+        log = BY_NAME[column].scale == "log"
         for name, of in rows.items():
-            epochs, values = curves(of, column, by="seed")
-            values = np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
+            epochs, values = curves(of, column, by="seed", log=log)
             axes.plot(
                 epochs, values.T, color=ARCHITECTURE_STYLES[name]["color"], linewidth=0.7, alpha=0.5
             )
             mean = np.exp(np.log(values).mean(axis=0)) if log else values.mean(axis=0)
             axes.plot(epochs, mean, **ARCHITECTURE_STYLES[name], linewidth=2)
-        if log:
-            axes.set_yscale("log")
-        axes.set(title=title, ylabel=unit, xlabel="epoch")
+        frame_metric(axes, BY_NAME[column])
+        axes.set_xlabel("epoch")
     figure.legend(
         handles=[
             Line2D([], [], **ARCHITECTURE_STYLES[name], linewidth=2, label=name) for name in rows
