@@ -16,12 +16,7 @@ from lpc_scratch.files.markdown import exact, table
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures
-from lpc_scratch.plots.sweep import (
-    plot_code_geometry,
-    plot_equilibrium,
-    plot_metrics,
-    plot_phases,
-)
+from lpc_scratch.plots.sweep import plot_code_geometry, plot_equilibrium, plot_metrics, plot_phases
 from lpc_scratch.theory.phases import PHASES, THRESHOLDS
 
 SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")

@@ -1,7 +1,7 @@
 """Every figure: arrays or rows of a run go in, a matplotlib `Figure` comes out.
 
-``runs`` has the figures of a training run. The others are those of the course in ``notebooks/``,
-so that a script can draw what a notebook draws. How a single panel is drawn is in
+``runs`` has the figures of a training run, ``comparison`` and ``portraits`` those of a comparison,
+``sweep`` those of a sweep, and ``evaluation`` those of an evaluation. What their panels share is in
 :mod:`lpc_scratch.plots.panels`; no figure uses pyplot, so nothing global changes.
 """
 

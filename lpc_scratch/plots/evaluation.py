@@ -14,7 +14,15 @@ from matplotlib.figure import Figure
 
 from lpc_scratch.plots import save_figures
 from lpc_scratch.plots.palette import GREY, line_style
-from lpc_scratch.plots.panels import draw_grid, drawable, new_figure, tidy, write_instead
+from lpc_scratch.plots.panels import (
+    add_legend,
+    drawable,
+    new_figure,
+    paired,
+    prepare,
+    tidy,
+    write_instead,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -153,20 +161,17 @@ def _panels(
     height = -(-len(tests) // columns)
     figure = new_figure(_WIDE * columns, 2.7 * height + 0.5)
     grid = figure.subplots(height, columns, squeeze=False)
-    for axes, test in zip(grid.flat, tests, strict=False):
+    for axes, test in paired(grid, tests):
         _draw(axes, _of(rows, test=test), _runs(rows))
         axes.set(title=test, xlabel=xlabel, ylabel=ylabel)
         if limits:
             axes.set_ylim(*limits)
-    for axes in list(grid.flat)[len(tests) :]:
-        axes.set_visible(False)
     _legend(figure, _runs(rows))
     return figure
 
 
 def _draw(axes: Axes, rows: Rows, runs: Sequence[str]) -> None:
-    tidy(axes)
-    draw_grid(axes)
+    prepare(axes)
     for number, run in enumerate(runs):
         of_run = _of(rows, run=run)
         levels = [level for level in _levels(of_run) if drawable(level)]
@@ -191,7 +196,7 @@ def _legend(figure: Figure, runs: Sequence[str]) -> None:
     """Explain the lines below all panels."""
     axes = figure.axes[0]
     handles = [axes.plot([], [], label=run, **_style(n))[0] for n, run in enumerate(runs)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    add_legend(figure, handles, 4)
 
 
 def _runs(rows: Rows) -> list[str]:

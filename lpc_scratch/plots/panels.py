@@ -1,29 +1,27 @@
-"""How one panel is drawn: each function fills the `Axes` that it is given."""
+"""What the panels of every figure share: their layout, their frame, and curves over the epochs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis, XAxis
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from lpc_scratch.metrics.registry import BY_NAME, Metric
-from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, TIME, VERMILION
+from lpc_scratch.plots.palette import BLUE, GREY, TIME, VERMILION
 
 Row = Mapping[str, float]
+Shown = TypeVar("Shown")
 
 STYLES = ((BLUE, "-"), (VERMILION, "--"), ("black", ":"))
 
 MAX_RIDGES = 8
 RIDGE_HEIGHT = 1.7  # in steps between two ridges: more than one, so that they overlap
-CODE_RANGE = 1.5  # ±1 keeps a strong colour, larger values still differ from it
-MAX_MARKED_CELLS = 400
-MAX_MARKED_ROWS = 20
-MAX_NAMES = 14
 LARGEST = 1e100  # far beyond it, matplotlib's arithmetic on the limits of an axis overflows
 
 
@@ -31,6 +29,36 @@ def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches whose panels leave room for their labels."""
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     return Figure(figsize=(width, height), layout=layout)
+
+
+def new_row(
+    shown: Collection[Any], what: str, width: float, height: float, **shared: Any
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of so many inches, and its panels side by side: one for each that is shown.
+
+    Where nothing is shown, ValueError says that there is no `what`. `shared` is what
+    `Figure.subplots` takes.
+    """
+    if len(shown) == 0:
+        raise ValueError(f"there is no {what} to draw.")
+    figure = new_figure(width, height)
+    return figure, list(figure.subplots(1, len(shown), squeeze=False, **shared)[0])
+
+
+def paired(grid: npt.NDArray, shown: Collection[Shown]) -> Iterator[tuple[Axes, Shown]]:
+    """Yield axes with what they are to show, and switch off those that are left over."""
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    yield from zip(grid.flat, shown, strict=False)
+
+
+def add_legend(
+    figure: Figure, handles: Sequence[Artist], columns: int | None = None, **look: Any
+) -> None:
+    """Put one legend for all panels below them, with so many columns or as many as have room."""
+    room = min(5, max(1, int(figure.get_figwidth() / 1.9)))  # inches that a short entry takes
+    look |= {"loc": "outside lower center", "ncols": columns or room, "frameon": False}
+    figure.legend(handles=handles, **look)
 
 
 def curves(
@@ -60,6 +88,21 @@ def drawable(values: npt.ArrayLike, log: bool = False) -> npt.NDArray[np.bool_]:
     """
     numbers = np.asarray(values, dtype=np.float64)
     return (np.abs(numbers) <= LARGEST) & ((numbers >= 1 / LARGEST) | (not log))
+
+
+def mean_and_band(values: npt.NDArray, log: bool = False) -> npt.NDArray:
+    """Return mean, mean - std and mean + std (ddof 1) over the first axis of values: (3, ...).
+
+    nan is left out; without a value they are nan, and a single one has no deviation. With `log`,
+    mean and deviation are those of the logarithm.
+    """
+    if log:
+        values = np.log(values)
+    count = np.isfinite(values).sum(axis=0)  # np.nanmean warns where there is no value
+    mean = np.nansum(values, axis=0) / np.where(count > 0, count, np.nan)
+    std = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / np.maximum(count - 1, 1))
+    band = np.stack([mean, mean - std, mean + std])
+    return np.exp(band) if log else band
 
 
 def draw_metrics(axes: Axes, rows: Sequence[Row], metrics: Mapping[str, str]) -> None:
@@ -96,10 +139,9 @@ def frame_metric(axes: Axes, metric: Metric) -> None:
 
 def prepare_epochs(axes: Axes) -> None:
     """Make the axes ready for curves against the epoch."""
-    tidy(axes)
+    prepare(axes)
     axes.margins(x=0.02)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    draw_grid(axes)
 
 
 def write_instead(axes: Axes, reason: str) -> None:
@@ -113,9 +155,17 @@ def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def draw_grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
-    """Draw pale lines behind what is to be read off a scale."""
-    axes.grid(True, axis=axis, color="#E3E3E3", linewidth=0.6)
+def prepare(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Make axes ready to be read off: tidy, with pale lines behind what is drawn."""
+    tidy(axes)
+    axes.grid(True, axis=grid, color="#E3E3E3", linewidth=0.6)
+
+
+def label_within_decades(axis: Axis, subs: Sequence[float] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis at multiples of the powers of ten, which alone would be too few."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_reference(axes: Axes, value: float, label: str) -> None:
@@ -180,99 +230,6 @@ def draw_histograms(
     axes.tick_params(axis="y", length=0)
 
 
-def check_means(class_means: npt.ArrayLike, class_names: Sequence[str]) -> npt.NDArray:
-    """Return class means (C, D) as float64 if they are finite and have one name each."""
-    means = np.asarray(class_means, dtype=np.float64)
-    if means.ndim != 2 or not means.size:
-        raise ValueError(f"class_means must be (classes, coordinates), not {means.shape}.")
-    if len(class_names) != len(means):
-        raise ValueError(f"there are {len(class_names)} class names for {len(means)} class means.")
-    if not np.isfinite(means).all():
-        raise ValueError("class_means has values that are not finite.")
-    return means
-
-
-def draw_codes(axes: Axes, class_means: npt.ArrayLike, class_names: Sequence[str]) -> None:
-    """Draw class means (C, D), each coordinate divided by its mean absolute value."""
-    means = check_means(class_means, class_names)
-    scale = np.abs(means).mean(axis=0)
-    codes = means / np.where(scale > 0, scale, 1)  # a dead ReLU coordinate is 0 for all classes
-    image = axes.imshow(codes, DIVERGING, vmin=-CODE_RANGE, vmax=CODE_RANGE, aspect="auto")
-    if codes.size <= MAX_MARKED_CELLS and len(codes) <= MAX_MARKED_ROWS:
-        row, column = codes.nonzero()
-        value = codes[row, column]
-        for marker, signed in (("+", value > 0), ("_", value < 0)):
-            ink = np.where(value[signed] < -0.6, "white", "black")
-            axes.scatter(column[signed], row[signed], s=22, c=ink, marker=marker, linewidths=1)
-    _name_classes(axes.yaxis, class_names)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    axes.set_xlabel("latent coordinate")
-    bar = axes.figure.colorbar(image, ax=axes, pad=0.02, extend="both")
-    bar.set_ticks([-1, 0, 1], labels=["−1", "0", "+1"])
-    bar.set_label("class mean / mean size")
-
-
-def draw_cosines(
-    axes: Axes, class_means: npt.ArrayLike, class_names: Sequence[str], numbers: bool
-) -> str:
-    """Draw the cosines of the centred class means (C, D); return mean ± std over pairs."""
-    means = check_means(class_means, class_names)
-    classes = len(means)
-    if classes < 2:
-        raise ValueError("cosines between classes need two or more classes, not 1.")
-    M = means - means.mean(axis=0)
-    norms = np.linalg.norm(M, axis=1, keepdims=True)
-    M = M / np.where(norms > 0, norms, 1)  # a class at the centre has no direction: cosine 0
-    cosines = M @ M.T
-    simplex = -1 / (classes - 1), f"-1/{classes - 1}"
-    return draw_pairs(axes, cosines, class_names, "cosine", (-1, 1), simplex, numbers)
-
-
-def draw_pairs(
-    axes: Axes,
-    values: npt.NDArray,
-    class_names: Sequence[str],
-    quantity: str,
-    limits: tuple[float, float],
-    simplex: tuple[float, str],
-    numbers: bool,
-) -> str:
-    """Draw a quantity of every two classes; return its mean ± std over the pairs.
-
-    Parameters
-    ----------
-    values : (C, C) symmetric
-        The quantity; the diagonal is drawn, but does not count as pairs.
-    limits : two floats
-        Values at the ends of the colours; the colour bar goes no further than 1, the largest value.
-    simplex : float and str
-        What a simplex has, marked in the colour bar, and how it is written there.
-    numbers : bool
-        Whether the values are written into the cells.
-    """
-    low, high = limits
-    image = axes.imshow(values, DIVERGING, vmin=low, vmax=high, aspect="auto")
-    if numbers:
-        for (row, column), value in np.ndenumerate(values.round(2) + 0.0):  # + 0.0: no "-0.00"
-            text = axes.text(column, row, _minus(f"{value:.2f}"), fontsize=8)
-            dark = value < low + 0.3 * (high - low)
-            text.set(ha="center", va="center", color="white" if dark else "black")
-            text.set_in_layout(False)  # it is inside the axes anyway: saves measuring each
-    _name_classes(axes.yaxis, class_names)
-    _name_classes(axes.xaxis, class_names)
-    bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
-    place, name = simplex
-    apart = 0.075 * (1 - low)
-    ticks = {t: f"{t:g}" for t in np.linspace(low, 1, 5).tolist() if abs(t - place) > apart}
-    ticks[place] = name
-    bar.set_ticks(list(ticks), labels=[_minus(label) for label in ticks.values()])
-    bar.ax.set_ylim(low, 1)
-    bar.ax.axhline(place, color="black", linewidth=1.5)
-    bar.set_label(f"{quantity} (line: simplex)")
-    pairs = values[np.triu_indices(len(values), 1)]
-    return _minus(f"{pairs.mean():.3f} ± {pairs.std():.3f}")
-
-
 def _draw_members(
     axes: Axes, epochs: npt.NDArray, values: npt.NDArray, label: str, color: str, linestyle: str
 ) -> None:
@@ -283,29 +240,12 @@ def _draw_members(
         axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
     if len(values) > 1:
         axes.plot(epochs, values.T, color=color, linewidth=0.8, alpha=0.45, marker=marker)
-    there = np.isfinite(values)  # np.nanmean warns where no member has a value
-    mean = np.nansum(values, axis=0) / np.where(there.any(axis=0), there.sum(axis=0), np.nan)
+    mean = mean_and_band(values)[0]
     axes.plot(
         epochs, mean, color=color, linestyle=linestyle, linewidth=2, label=label, marker=marker
     )
 
 
-def _minus(number: str) -> str:
-    """Write the minus sign that the ticks of the axes have."""
-    return number.replace("-", "−")
-
-
 def literal(name: str) -> str:
     """Return a text that matplotlib draws as it is: between two $ it would read mathematics."""
     return name.replace("$", r"\$")
-
-
-def _name_classes(axis: Axis, class_names: Sequence[str]) -> None:
-    """Write the class names along an axis, leaving some out where they would touch."""
-    every = -(-len(class_names) // MAX_NAMES)
-    places = range(0, len(class_names), every)
-    names = [literal(name) for name in class_names[::every]]
-    if isinstance(axis, XAxis) and max(map(len, names)) > 2:
-        axis.set_ticks(places, names, rotation=45, ha="right", rotation_mode="anchor")
-    else:
-        axis.set_ticks(places, names)

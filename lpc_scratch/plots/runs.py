@@ -16,13 +16,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from lpc_scratch.metrics.registry import BY_NAME, METRICS
+from lpc_scratch.plots.classes import check_means, draw_codes, draw_cosines
 from lpc_scratch.plots.palette import GREY
 from lpc_scratch.plots.panels import (
     Row,
-    check_means,
     curves,
-    draw_codes,
-    draw_cosines,
     draw_histograms,
     draw_metrics,
     draw_reference,
@@ -39,14 +37,13 @@ RUN_PLOTS = (
 DPI = 120
 OVERVIEW_DPI = 180  # a README shows it scaled down, on fine screens too
 
-
 # One row of panels a question: is a class a point, are the classes a simplex, is the code binary?
 _PANELS = (
     *(("nc1",), ("cdnv",), ("nc3",), ("nc4",)),
     *(("equinorm",), ("equiangular",), ("max_angle",), ("etf_distance",)),
     *(("gmm_score",), ("peak_distance",), ("same_code", "sign_purity"), ("distinct_codes",)),
 )
-# What tells them from the references in their panels.
+# Beside the reference in its panel: two peaks or one Gaussian, codes or classes.
 _LABELS = {"gmm_score": "two peaks", "distinct_codes": "codes"}
 
 
@@ -268,7 +265,7 @@ def _summary(rows: Sequence[Row]) -> str:
     forms = {"seed": "g", "test_accuracy": ".3f", "nc1": ".2g"}
     forms |= {"peak_distance": ".1f", "same_code": ".2f"}
     last = {name: curves(rows, name)[1][0, -1] for name in forms}
-    labels = {"seed": "seed"} | {name: metric.label for name, metric in BY_NAME.items()}
+    labels = {name: BY_NAME[name].label if name in BY_NAME else name for name in forms}
     return "  ·  ".join(
         f"{labels[name]} {last[name]:{form}}"
         for name, form in forms.items()

@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lpc_scratch.plots import sweep as sweep_plots
-from lpc_scratch.plots import sweep_panels
+from lpc_scratch.plots.sweep.cells import average
+from lpc_scratch.plots.sweep.panels import SQUARE
 
 GAMMAS = [0.01, 1.0, 100.0]
 NAN = float("nan")
@@ -47,7 +48,7 @@ def stripes(axes):
     found = {}
     for patch in axes.patches:
         column, row = round(patch.get_x()), round(patch.get_y() + patch.get_height() / 2)
-        stripe = patch.get_label(), pytest.approx(patch.get_width() / sweep_panels.SQUARE)
+        stripe = patch.get_label(), pytest.approx(patch.get_width() / SQUARE)
         found.setdefault((column, row), []).append(stripe)
     return found
 
@@ -125,7 +126,7 @@ def test_on_a_log_axis_mean_and_deviation_are_those_of_the_logarithm():
     axes = sweep_plots.plot_metric_curves(table, "nc1", "gamma", "NC1", log_y=True).axes[0]
     assert_allclose(axes.lines[0].get_ydata(), [10, 4, 9])  # 0 is left out
     one = 100 ** np.sqrt(1 / 2)  # the deviation of log 1 and log 100 is log 100 / √2
-    assert_allclose(sweep_panels.average(table[:2], "nc1", log=True), [10, 10 / one, 10 * one])
+    assert_allclose(average(table[:2], "nc1", log=True), [10, 10 / one, 10 * one])
 
 
 def test_values_that_are_missing_or_not_finite_are_left_out(tmp_path):

@@ -73,7 +73,7 @@ def test_evidence_has_means_with_deviations_and_hollow_marks_where_there_is_no_d
     [
         (lambda: verdict([1.0]), "2 to 9 seeds, not 1"),
         (lambda: verdict(np.ones((3, 2))), r"1-D and not empty, not of shape \(3, 2\)"),
-        (lambda: plot_seeds({}, "accuracy"), "values is empty"),
+        (lambda: plot_seeds({}, "accuracy"), "no panel"),
         (lambda: plot_seeds({"d": {"a": [1], "b": [1, 2]}}, "x"), "'d' has not one number"),
         (lambda: plot_test_against_training({"d": {"a": ([1, 2], [1])}}), "'a' has 2 training"),
         (lambda: plot_adversarials(np.ones((1, 2, 2)), np.ones((2, 2, 2)), [("", "")]), "n, H, W"),

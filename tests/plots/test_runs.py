@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lpc_scratch import plots
-from lpc_scratch.plots import panels
+from lpc_scratch.plots import classes, panels
 
 EPOCHS = np.array([0, 1, 2, 5, 10, 20, 30, 40, 60, 80, 100])
 EDGES = np.linspace(-3, 3, 31)
@@ -141,7 +141,7 @@ def test_a_binary_code_shows_as_plus_and_minus_one(rng):
     signs[:, 5] = 0  # a dead ReLU coordinate
     axes = plots.plot_class_codes(signs * [1, 2, 3, 4, 5, 6], NAMES).axes[0]
     assert_allclose(axes.images[0].get_array(), signs)
-    assert axes.images[0].get_clim() == (-panels.CODE_RANGE, panels.CODE_RANGE)
+    assert axes.images[0].get_clim() == (-classes.CODE_RANGE, classes.CODE_RANGE)
     plus, minus = (marks.get_offsets() for marks in axes.collections)
     assert {(r, c) for c, r in plus} == set(zip(*np.nonzero(signs > 0), strict=True))
     assert {(r, c) for c, r in minus} == set(zip(*np.nonzero(signs < 0), strict=True))

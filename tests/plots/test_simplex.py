@@ -80,14 +80,13 @@ def test_what_a_log_axis_cannot_show_is_left_out(tmp_path):
     ("call", "message"),
     [
         (lambda: plots.orthographic(np.ones((4, 2))), r"\(4, 2\)"),
-        (lambda: plots.plot_simplices({}), "no class means"),
+        (lambda: plots.plot_simplices({}), "no simplex"),
         (lambda: plots.plot_simplices({"a": np.ones((3, 4))}), "'a' .* 2 or 3"),
         (lambda: plots.plot_point_clouds({}, [0], {}), "no latent"),
         (lambda: plots.plot_point_clouds({"a": np.ones((3, 2))}, [0, 1], {}), r"\(2, 2\)"),
         (lambda: plots.plot_defects([0, 1], {}), "no defect"),
         (lambda: plots.plot_defects([0, 1], {"x": {"a": [1.0]}}), r"'a' .*\(2,\)"),
         (lambda: plots.plot_neural_collapse({}), "no architecture"),
-        (lambda: plots.plot_neural_collapse({"other": make_rows()}), "'other'"),
     ],
 )
 def test_bad_input_is_named_in_one_sentence(call, message):

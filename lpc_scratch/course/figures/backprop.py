@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.course.figures.checks import check_number, shaped
 from lpc_scratch.plots.palette import DIVERGING, GREY, line_style
-from lpc_scratch.plots.panels import draw_grid, new_figure, prepare_epochs, tidy
+from lpc_scratch.plots.panels import new_figure, new_row, prepare, prepare_epochs
 
 MAX_CURVES = 4  # that stay legible in one panel
 GUIDES = ((0, (1, 1.5)), (0, (6, 2)), (0, (4, 1.5, 1, 1.5)))
@@ -43,7 +44,7 @@ def plot_descent(
     """
     epochs = np.asarray(epochs, dtype=np.float64)
     names = list(dict.fromkeys([*losses, *accuracies]))
-    _check_number(names)
+    check_number(names, MAX_CURVES, "curves")
     if any(np.any(np.asarray(loss) <= 0) for loss in losses.values()):
         raise ValueError("losses must be positive: their axis is logarithmic.")
     figure = new_figure(9, 3.4)
@@ -51,7 +52,7 @@ def plot_descent(
     for axes, curves in ((left, losses), (right, accuracies)):
         prepare_epochs(axes)
         for name, curve in curves.items():
-            values = _curve(name, curve, epochs, "epochs")
+            values = shaped(curve, repr(name), epochs.shape)
             every = max(1, len(epochs) // MAX_MARKS)
             axes.plot(epochs, values, label=name, markevery=every, **line_style(names.index(name)))
         axes.set_xlabel("epoch")
@@ -92,21 +93,20 @@ def plot_difference_errors(
     epsilons = np.asarray(epsilons, dtype=np.float64)
     if epsilons.ndim != 1 or np.any(epsilons <= 0):
         raise ValueError("epsilons must be a vector of positive steps.")
-    _check_number(list(errors))
+    check_number(errors, MAX_CURVES, "curves")
     if guides and len(guides) > len(GUIDES):
         raise ValueError(f"there are styles for {len(GUIDES)} guides, not for {len(guides)}.")
     figure = new_figure(7, 4)
     axes = figure.subplots()
-    tidy(axes)
-    draw_grid(axes)
+    prepare(axes)
     for place, (name, curve) in enumerate(errors.items()):
-        values = _curve(name, curve, epsilons, "epsilons")
+        values = shaped(curve, repr(name), epsilons.shape)
         shown = np.where(values > 0, values, np.nan)
         axes.plot(epsilons, shown, ms=4, label=name, **line_style(place))
     axes.set(xscale="log", yscale="log")
     limits = axes.get_ylim()
     for (name, curve), dashes in zip((guides or {}).items(), GUIDES, strict=False):
-        values = _curve(name, curve, epsilons, "epsilons")
+        values = shaped(curve, repr(name), epsilons.shape)
         axes.plot(epsilons, values, color=GREY, linestyle=dashes, linewidth=1.1, label=name)
     axes.set_ylim(limits)
     axes.set_xlabel("step ε")
@@ -155,13 +155,13 @@ def plot_weight_images(
         _mosaic(array, (image_shape[0], image_shape[1]), columns) for array in arrays.values()
     ]
     height, width = mosaics[0].shape
-    figure = new_figure(4.4 * len(arrays) + 0.9, 4.4 * height / width + 0.5)
-    panels = figure.subplots(1, len(arrays), squeeze=False)[0]
+    size = 4.4 * len(arrays) + 0.9, 4.4 * height / width + 0.5
+    figure, panels = new_row(arrays, "weight", *size)
     for axes, name, mosaic in zip(panels, arrays, mosaics, strict=True):
         image = axes.imshow(mosaic, DIVERGING, vmin=-largest, vmax=largest)
         axes.set_axis_off()
         axes.set_title(name)
-    bar = figure.colorbar(image, ax=list(panels), pad=0.02)
+    bar = figure.colorbar(image, ax=panels, pad=0.02)
     bar.set_label("weight")
     return figure
 
@@ -176,16 +176,3 @@ def _mosaic(weights: npt.NDArray, shape: tuple[int, int], columns: int) -> npt.N
         top, left = place // columns * height, place % columns * width
         mosaic[top : top + shape[0], left : left + shape[1]] = unit.reshape(shape)
     return mosaic
-
-
-def _check_number(names: Sequence[str]) -> None:
-    if not 1 <= len(names) <= MAX_CURVES:
-        raise ValueError(f"there is room for 1 to {MAX_CURVES} curves, not for {len(names)}.")
-
-
-def _curve(name: str, curve: npt.ArrayLike, places: npt.NDArray, of: str) -> npt.NDArray:
-    """Return a curve as float64 if it has a value for every place."""
-    values = np.asarray(curve, dtype=np.float64)
-    if values.shape != places.shape:
-        raise ValueError(f"{name!r} has shape {values.shape}, and {of} have shape {places.shape}.")
-    return values

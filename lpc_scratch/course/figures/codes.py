@@ -15,17 +15,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
+from lpc_scratch.course.figures.checks import shaped
 from lpc_scratch.course.figures.simplex import orthographic
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.metrics.registry import BY_NAME
+from lpc_scratch.plots.classes import CODE_RANGE, check_means
 from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, ORANGE, VERMILION, mark_style
 from lpc_scratch.plots.panels import (
-    CODE_RANGE,
     Row,
-    check_means,
-    frame_metric,
+    add_legend,
     literal,
     new_figure,
+    new_row,
     prepare_epochs,
     tidy,
 )
@@ -79,12 +80,10 @@ def plot_sign_matrices(matrices: Mapping[str, npt.ArrayLike]) -> Figure:
     matrices : mapping of str to (rows, columns) of -1 and +1
         Drawn under their names, +1 light and with a +, -1 dark and with a bar.
     """
-    if not matrices:
-        raise ValueError("there is no matrix to draw.")
     arrays = {name: _check_codes(matrix) for name, matrix in matrices.items()}
     widths = [max(array.shape[1], 3) for array in arrays.values()]
-    figure = new_figure(min(12.0, 0.9 * len(arrays) + 0.24 * sum(widths)), 4.0)
-    row = figure.subplots(1, len(arrays), squeeze=False, width_ratios=widths)[0]
+    width = min(12.0, 0.9 * len(arrays) + 0.24 * sum(widths))
+    figure, row = new_row(arrays, "matrix", width, 4.0, width_ratios=widths)
     for axes, (name, array) in zip(row, arrays.items(), strict=True):
         axes.imshow(array, DIVERGING, vmin=-CODE_RANGE, vmax=CODE_RANGE)
         for sign, marker, ink in ((1, "+", "black"), (-1, "_", "white")):
@@ -109,17 +108,14 @@ def plot_code_geometry(
     classes : int
         C. A dashed line marks Plotkin's bound of the mean, a star the simplex.
     """
-    for name, values in {**clouds, **points}.items():
-        if np.ndim(values) != 2 or np.shape(values)[1] != 2:
-            raise ValueError(f"{name!r} must be (n, 2), mean and spread, not {np.shape(values)}.")
     figure = new_figure(7.2, 4.4)
     axes = figure.subplots()
     tidy(axes)
     for (name, values), (color, marker) in zip(clouds.items(), CLOUDS, strict=False):
-        x, y = np.asarray(values).T
+        x, y = shaped(values, repr(name), (None, 2)).T
         axes.scatter(x, y, s=16, color=color, marker=marker, alpha=0.6, label=name)
     for place, (name, values) in enumerate(points.items()):
-        x, y = np.asarray(values).T
+        x, y = shaped(values, repr(name), (None, 2)).T
         mark = axes.scatter(x, y, s=70, zorder=4, label=name, **mark_style(place))
         mark.set_edgecolor("black")
     low, high = classes // 2, -(-classes // 2)
@@ -160,20 +156,16 @@ def plot_dimensions(measured: Mapping[int, Sequence[Row]], classes: int) -> Figu
             axes.plot(between, best[column], color="black", linestyle=":", linewidth=1.5)
         for threshold, style in ((bits, "--"), (classes - 1, "-.")):
             axes.axvline(threshold, color=VERMILION, linestyle=style, linewidth=1.2)
-        frame_metric(axes, BY_NAME[column])
-        axes.set_xlabel("latent dimensions D")
+        metric = BY_NAME[column]
+        axes.set(title=metric.title, xlabel="latent dimensions D", ylabel=metric.unit)
     look: dict[str, Any] = {"color": VERMILION, "linewidth": 1.2}
-    figure.legend(
-        handles=[
-            Line2D([], [], color=BLUE, marker="o", linewidth=2, label="trained (mark: one seed)"),
-            Line2D([], [], color="black", linestyle=":", label="best that D dimensions allow"),
-            Line2D([], [], linestyle="--", label=f"⌈log₂ C⌉ = {bits}", **look),
-            Line2D([], [], linestyle="-.", label=f"C − 1 = {classes - 1}", **look),
-        ],
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-    )
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", linewidth=2, label="trained (mark: one seed)"),
+        Line2D([], [], color="black", linestyle=":", label="best that D dimensions allow"),
+        Line2D([], [], linestyle="--", label=f"⌈log₂ C⌉ = {bits}", **look),
+        Line2D([], [], linestyle="-.", label=f"C − 1 = {classes - 1}", **look),
+    ]
+    add_legend(figure, handles, 4)
     return figure
 
 
@@ -187,10 +179,7 @@ def plot_planes(class_means: Mapping[str, npt.ArrayLike], class_names: Sequence[
     class_names : sequence of C strings
         Names, written at the means; means that nearly meet share one list of names.
     """
-    if not class_means:
-        raise ValueError("there is no network to draw.")
-    figure = new_figure(4.3 * len(class_means), 4.2)
-    row = figure.subplots(1, len(class_means), squeeze=False)[0]
+    figure, row = new_row(class_means, "network", 4.3 * len(class_means), 4.2)
     for axes, (name, values) in zip(row, class_means.items(), strict=True):
         means = check_means(values, class_names)
         if means.shape[1] != 2:

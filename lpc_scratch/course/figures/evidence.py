@@ -19,7 +19,7 @@ from lpc_scratch.plots.palette import (
     MARKERS,
     mark_style,
 )
-from lpc_scratch.plots.panels import draw_grid, literal, new_figure, tidy
+from lpc_scratch.plots.panels import add_legend, literal, new_figure, new_row, prepare, tidy
 
 Verdict = Literal["helps", "no difference", "hurts"]
 
@@ -73,8 +73,7 @@ def plot_seeds(values: Mapping[str, Mapping[str, npt.ArrayLike]], label: str) ->
         seeds as a short bar. Without an entry, or if the seeds of a panel differ in number,
         ValueError is raised.
     """
-    figure = new_figure(3.3 * _count(values, "values"), 3.2)
-    grid = figure.subplots(1, len(values), squeeze=False)[0]
+    figure, grid = new_row(values, "panel", 3.3 * len(values), 3.2)
     for axes, (title, of_panel) in zip(grid, values.items(), strict=True):
         columns = [_seeds(column) for column in of_panel.values()]
         if len({len(column) for column in columns}) != 1:
@@ -87,8 +86,7 @@ def plot_seeds(values: Mapping[str, Mapping[str, npt.ArrayLike]], label: str) ->
         axes.set_xticks(places, list(of_panel))
         axes.set_xlim(-0.5, len(table) - 0.5)
         axes.set(title=title)
-        draw_grid(axes, axis="y")
-        tidy(axes)
+        prepare(axes, grid="y")
     grid[0].set_ylabel(label)
     return figure
 
@@ -109,8 +107,7 @@ def plot_test_against_training(
         One panel for each entry. Networks at equal training accuracy are above one another.
         Without an entry, or for two arrays that differ in shape, ValueError is raised.
     """
-    figure = new_figure(4.6 * _count(curves, "curves"), 3.9)
-    grid = figure.subplots(1, len(curves), squeeze=False)[0]
+    figure, grid = new_row(curves, "panel", 4.6 * len(curves), 3.9)
     for axes, (title, of_panel) in zip(grid, curves.items(), strict=True):
         for place, (name, (train, test)) in enumerate(of_panel.items()):
             x, y = _seeds(train), _seeds(test)
@@ -120,8 +117,7 @@ def plot_test_against_training(
             look |= {"marker": MARKERS[place % len(MARKERS)], "markersize": 4, "linewidth": 1.4}
             axes.plot(x, y, **look, label=name)
         axes.set(title=title, xlabel="training accuracy")
-        draw_grid(axes)
-        tidy(axes)
+        prepare(axes)
     grid[0].set_ylabel("test accuracy")
     grid[0].legend(frameon=False, fontsize=9, handlelength=4)
     return figure
@@ -223,14 +219,8 @@ def plot_evidence(
     handles.append(
         Line2D([], [], color=GREY, **white, label="hollow: these seeds show no difference")
     )
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    add_legend(figure, handles, 4)
     return figure
-
-
-def _count(panels: Mapping[str, Any], name: str) -> int:
-    if not panels:
-        raise ValueError(f"{name} is empty: there is no panel to draw.")
-    return len(panels)
 
 
 def _seeds(values: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
-from matplotlib.ticker import LogLocator, NullFormatter
 
+from lpc_scratch.course.figures.checks import shaped
 from lpc_scratch.plots.palette import BLUE, COLOURS, GREY, ORANGE, VERMILION, line_style, mark_style
-from lpc_scratch.plots.panels import draw_grid, new_figure, tidy
+from lpc_scratch.plots.panels import label_within_decades, new_figure, new_row, prepare, tidy
 
 STRENGTH = LinearSegmentedColormap.from_list("strength", ["#A9C7DC", BLUE, "#00243D"])
 STAR: dict[str, Any] = {"color": ORANGE, "markeredgecolor": "black", "markersize": 14, "zorder": 5}
@@ -59,21 +59,20 @@ def plot_force_fields(
     ValueError
         If a shape does not fit.
     """
-    x, y, W = np.asarray(x), np.asarray(y), _shaped(weights, "weights", (2, None))
-    fields = {t: _shaped(f, f"force {t!r}", (len(y), len(x), 2)) for t, f in forces.items()}
+    x, y, W = np.asarray(x), np.asarray(y), shaped(weights, "weights", (2, None))
+    fields = {t: shaped(f, f"force {t!r}", (len(y), len(x), 2)) for t, f in forces.items()}
+    figure, grid = new_row(fields, "force", 3.0 * len(fields) + 0.9, 3.4, sharey=True)
     strongest = max(float(np.linalg.norm(f, axis=-1).max()) for f in fields.values())
     norm = LogNorm(strongest / 10**DECADES, strongest, clip=True)
-    figure = new_figure(3.0 * len(fields) + 0.9, 3.4)
-    grid = figure.subplots(1, len(fields), sharey=True, squeeze=False)[0]
     for axes, (title, field) in zip(grid, fields.items(), strict=True):
         if levels is not None:
-            value = _shaped(levels[title], f"levels {title!r}", (len(y), len(x)))
+            value = shaped(levels[title], f"levels {title!r}", (len(y), len(x)))
             lines = np.interp(np.arange(0.5, x.max(), 0.5), x, value[np.abs(y).argmin()])
             axes.contour(x, y, value, lines, colors=VERMILION, linewidths=1.2)
         arrows = _draw_arrows(axes, x, y, field, norm)
         _draw_rays(axes, W, 0.9 * x.max())
         if point is not None:
-            axes.plot(*_shaped(point, "point", (2,)), "*", **STAR)
+            axes.plot(*shaped(point, "point", (2,)), "*", **STAR)
         _frame(axes, x, y, title)
     figure.colorbar(arrows, ax=grid, pad=0.02, extend="min", label="length of the force")
     return figure
@@ -102,11 +101,10 @@ def plot_flows(
     ValueError
         If a shape does not fit.
     """
-    x, y, W = np.asarray(x), np.asarray(y), _shaped(weights, "weights", (2, None))
-    losses = _shaped(losses, "losses", (W.shape[1], len(y), len(x)))
-    paths = _shaped(paths, "paths", (W.shape[1], None, None, 2))
-    figure = new_figure(3.2 * len(losses), 3.4)
-    grid = figure.subplots(1, len(losses), sharey=True, squeeze=False)[0]
+    x, y, W = np.asarray(x), np.asarray(y), shaped(weights, "weights", (2, None))
+    losses = shaped(losses, "losses", (W.shape[1], len(y), len(x)))
+    paths = shaped(paths, "paths", (W.shape[1], None, None, 2))
+    figure, grid = new_row(losses, "class", 3.2 * len(losses), 3.4, sharey=True)
     for k, axes in enumerate(grid):
         levels = np.geomspace(0.02, 1, 9) * np.ptp(losses[k]) + losses[k].min()
         axes.contour(x, y, losses[k], levels, colors="#BBBBBB", linewidths=0.8)
@@ -143,23 +141,19 @@ def plot_curves(
     ValueError
         If a curve has another length than x.
     """
-    x = _shaped(x, "x", (None,))
-    figure = new_figure(3.8 * len(panels), 3.2)
-    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    x = shaped(x, "x", (None,))
+    figure, grid = new_row(panels, "curve", 3.8 * len(panels), 3.2)
     for axes, (ylabel, curves) in zip(grid, panels.items(), strict=True):
         for k, (name, curve) in enumerate(curves.items()):
             style = line_style(k) | {"marker": "", "linewidth": 1.8}
-            axes.plot(x, _shaped(curve, name, x.shape), label=name, **style)
+            axes.plot(x, shaped(curve, name, x.shape), label=name, **style)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         for axis in log:
             axes.set(**{f"{axis}scale": "log"})
         low, high = axes.get_ylim()
         if "y" in log and high < 1000 * low:  # too few powers of ten to read the curves by
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
-        draw_grid(axes)
-        tidy(axes)
+            label_within_decades(axes.yaxis)
+        prepare(axes)
         if len(curves) > 1:
             axes.legend(frameon=False, fontsize=8)
     return figure
@@ -193,10 +187,10 @@ def plot_class_paths(
     rows = -(-len(paths) // columns)
     figure = new_figure(2.9 * columns, 3.1 * rows)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    places = {t: _shaped(p, f"path {t!r}", (None, None, 2)) for t, p in paths.items()}
+    places = {t: shaped(p, f"path {t!r}", (None, None, 2)) for t, p in paths.items()}
     reach = 1.15 * max(float(np.abs(path).max()) for path in places.values())
     for axes, (title, path) in zip(grid.flat, places.items(), strict=False):
-        W = _shaped(weights[title], f"weights {title!r}", path.shape[1:])
+        W = shaped(weights[title], f"weights {title!r}", path.shape[1:])
         for slope in (-1, 1):
             axes.axline((0, 0), slope=slope, color=GREY, linestyle=":", linewidth=1)
         _draw_rays(axes, W.T, 0.97 * reach)
@@ -236,13 +230,3 @@ def _frame(axes: Axes, x: npt.NDArray, y: npt.NDArray, title: str) -> None:
     axes.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
     axes.label_outer()
     tidy(axes)
-
-
-def _shaped(values: npt.ArrayLike, name: str, shape: tuple[int | None, ...]) -> npt.NDArray:
-    """Return values as a float64 array of a shape, in which None is any length."""
-    array = np.asarray(values, dtype=np.float64)
-    fits = [n in (None, m) for n, m in zip(shape, array.shape, strict=False)]
-    if array.ndim != len(shape) or not all(fits):
-        wanted = tuple("any" if n is None else n for n in shape)
-        raise ValueError(f"{name} must have shape {wanted}, not {array.shape}.")
-    return array

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lpc_scratch.metrics import class_means
+from lpc_scratch.plots.classes import draw_codes
 from lpc_scratch.plots.palette import BLUE, GREY, mark_style
-from lpc_scratch.plots.panels import draw_codes, literal, new_figure, tidy
+from lpc_scratch.plots.panels import literal, new_figure, paired, tidy
 
 _BINS = np.linspace(-2.5, 2.5, 51)  # in units of a coordinate's root mean square
 _COLUMNS = 4  # histograms side by side
@@ -105,10 +106,8 @@ def plot_emerging_codes(
         1, 2, left=0.02, bottom=0.14, right=0.97, top=0.88, width_ratios=(1, 1.15)
     )
     grid = halves[0].subgridspec(rows, _COLUMNS).subplots(squeeze=False, sharex=True)
-    for axes in grid.flat[z.shape[1] :]:
-        axes.set_axis_off()
     size = np.sqrt((z**2).mean(axis=0))
-    for axes, coordinate in zip(grid.flat, (z / np.where(size > 0, size, 1)).T, strict=False):
+    for axes, coordinate in paired(grid, (z / np.where(size > 0, size, 1)).T):
         _draw_histogram(axes, coordinate)
     figure.text(0.23, 0.03, "coordinate / its root mean square", ha="center", fontsize=9)
     axes = figure.add_subplot(halves[1])
@@ -151,14 +150,12 @@ def plot_latent_means(
     rows = -(-len(points) // columns)
     figure = new_figure(1.0 + 2.3 * columns, 2.5 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(points) :]:
-        axes.set_axis_off()
-    for axes, of_network, title in zip(grid.flat, points, titles, strict=False):
+    for axes, (of_network, title) in paired(grid, list(zip(points, titles, strict=True))):
         limit = 1.3 * np.abs(of_network).max()
         for sign in (-1, 1):
             axes.plot([-limit, limit], [-sign * limit, sign * limit], color=GREY, ls=":", lw=0.8)
-        for label, (point, name) in enumerate(zip(of_network, class_names, strict=True)):
-            axes.scatter(*point, s=45, label=literal(name), **mark_style(label))
+        for label, (x, y) in enumerate(of_network):
+            axes.scatter(x, y, s=45, label=literal(class_names[label]), **mark_style(label))
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", title=title)
         axes.tick_params(labelsize=8)
         tidy(axes)

@@ -9,9 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from lpc_scratch.course.figures.checks import check_number, shaped
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots.palette import BLUE, line_style, mark_style
-from lpc_scratch.plots.panels import Row, curves, frame_metric, new_figure, prepare_epochs, tidy
+from lpc_scratch.plots.panels import (
+    Row,
+    add_legend,
+    curves,
+    frame_metric,
+    new_figure,
+    new_row,
+    prepare_epochs,
+    tidy,
+)
 
 MAX_LINES = 5  # that stay legible in one panel
 _SCHEDULE_PANELS = ("gamma", "latent_norm", "nc1", "test_accuracy")
@@ -42,16 +52,12 @@ def plot_forces(
     ValueError
         If a force has not one value for each place, or the places do not increase.
     """
-    z, pull = np.asarray(z, dtype=np.float64), np.asarray(pull, dtype=np.float64)
-    forces = {name: np.asarray(push, dtype=np.float64) for name, push in pushes.items()}
+    z = np.asarray(z, dtype=np.float64)
     if z.ndim != 1 or z.size < 2 or np.any(np.diff(z) <= 0):
         raise ValueError(f"z must be two or more increasing numbers, not of shape {z.shape}.")
-    for name, force in {"pull": pull, **forces}.items():
-        if force.shape != z.shape:
-            raise ValueError(f"{name!r} has shape {force.shape}, but z has {z.shape}.")
-    if not 1 <= len(forces) <= MAX_LINES:
-        raise ValueError(f"pushes must be 1 to {MAX_LINES}, not {len(forces)}.")
-
+    pull = shaped(pull, "pull", z.shape)
+    forces = {name: shaped(push, repr(name), z.shape) for name, push in pushes.items()}
+    check_number(forces, MAX_LINES, "pushes")
     figure = new_figure(6.4, 3.8)
     axes = figure.subplots()
     axes.plot(z, pull, color="black", linewidth=2.4, label="pull of the cross-entropy")
@@ -90,16 +96,8 @@ def plot_histograms(edges: npt.ArrayLike, counts: Mapping[str, npt.ArrayLike]) -
         If the counts do not fit the edges, or there are none.
     """
     edges = np.asarray(edges, dtype=np.float64)
-    heights = {name: np.asarray(values, dtype=np.float64) for name, values in counts.items()}
-    if not heights:
-        raise ValueError("counts is empty: there is no histogram to draw.")
-    for name, values in heights.items():
-        if values.shape != (edges.size - 1,):
-            raise ValueError(
-                f"the counts of {name!r} have shape {values.shape}, not ({edges.size - 1},)."
-            )
-    figure = new_figure(3.4 * len(heights), 3.2)
-    grid = figure.subplots(1, len(heights), sharey=True, squeeze=False)[0]
+    heights = {name: shaped(n, repr(name), (edges.size - 1,)) for name, n in counts.items()}
+    figure, grid = new_row(heights, "histogram", 3.4 * len(heights), 3.2, sharey=True)
     x = np.linspace(edges[0], edges[-1], 200)
     normal = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
     for axes, (name, values) in zip(grid, heights.items(), strict=True):
@@ -135,8 +133,7 @@ def plot_schedules(rows: Mapping[str, Sequence[Row]]) -> Figure:
     ValueError
         If there is no run, or a run without rows or without one of the columns.
     """
-    if not 1 <= len(rows) <= MAX_LINES:
-        raise ValueError(f"rows must hold 1 to {MAX_LINES} runs, not {len(rows)}.")
+    check_number(rows, MAX_LINES, "runs")
     figure = new_figure(9, 6)
     grid = figure.subplots(2, 2)
     for axes, column in zip(grid.flat, _SCHEDULE_PANELS, strict=True):
@@ -149,10 +146,7 @@ def plot_schedules(rows: Mapping[str, Sequence[Row]]) -> Figure:
         frame_metric(axes, BY_NAME[column])
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
-    handles = grid[0, 0].get_lines()
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(rows), frameon=False, handlelength=4
-    )
+    add_legend(figure, grid[0, 0].get_lines(), len(rows), handlelength=4)
     return figure
 
 

@@ -12,14 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from lpc_scratch.course.figures.checks import shaped
 from lpc_scratch.metrics.registry import BY_NAME
-from lpc_scratch.plots.palette import ARCHITECTURE_STYLES, COLOURS, line_style, mark_style
+from lpc_scratch.plots.classes import check_means
+from lpc_scratch.plots.palette import COLOURS, architecture_styles, line_style, mark_style
 from lpc_scratch.plots.panels import (
     Row,
-    check_means,
+    add_legend,
     curves,
     frame_metric,
+    mean_and_band,
     new_figure,
+    new_row,
     prepare_epochs,
     tidy,
 )
@@ -55,10 +59,7 @@ def plot_simplices(class_means: Mapping[str, npt.ArrayLike]) -> Figure:
     Figure
         Grey lines join every two class means.
     """
-    if not class_means:
-        raise ValueError("there are no class means to draw.")
-    figure = new_figure(3.9 * len(class_means), 3.9)
-    row = figure.subplots(1, len(class_means), squeeze=False)[0]
+    figure, row = new_row(class_means, "simplex", 3.9 * len(class_means), 3.9)
     for axes, (name, values) in zip(row, class_means.items(), strict=True):
         means = check_means(values, [str(c) for c in range(len(np.atleast_1d(values)))])
         if means.shape[1] not in (2, 3):
@@ -87,14 +88,8 @@ def plot_point_clouds(
         What is written below a panel, by its name.
     """
     y = np.asarray(labels)
-    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in latents.items()}
-    if not arrays:
-        raise ValueError("there is no latent to draw.")
-    for name, z in arrays.items():
-        if z.shape != (len(y), 2):
-            raise ValueError(f"the latent {name!r} must be ({len(y)}, 2), not {z.shape}.")
-    figure = new_figure(2.6 * len(arrays), 3.5)
-    row = figure.subplots(1, len(arrays), squeeze=False, sharex=True, sharey=True)[0]
+    arrays = {name: shaped(z, f"latent {name!r}", (len(y), 2)) for name, z in latents.items()}
+    figure, row = new_row(arrays, "latent", 2.6 * len(arrays), 3.5, sharex=True, sharey=True)
     for axes, (name, z) in zip(row, arrays.items(), strict=True):
         for c in np.unique(y):
             points, mean = z[y == c], z[y == c].mean(axis=0)
@@ -120,24 +115,17 @@ def plot_defects(
         For every defect, the values of every metric.
     """
     x = np.asarray(sizes, dtype=np.float64)
-    if not metrics:
-        raise ValueError("there is no defect to plot.")
-    figure = new_figure(3.3 * len(metrics), 3.6)
-    row = figure.subplots(1, len(metrics), squeeze=False, sharey=True)[0]
+    figure, row = new_row(metrics, "defect", 3.3 * len(metrics), 3.6, sharey=True)
     handles: dict[str, Line2D] = {}
     for axes, (defect, values) in zip(row, metrics.items(), strict=True):
         tidy(axes)
         for place, (name, measured) in enumerate(values.items()):
-            y = np.asarray(measured, dtype=np.float64)
-            if y.shape != x.shape:
-                raise ValueError(f"{name!r} must have shape {x.shape}, not {y.shape}.")
-            (line,) = axes.plot(x, y, markersize=5, **line_style(place))
+            y = shaped(measured, repr(name), x.shape)
+            (line,) = axes.plot(x, y, markersize=5, label=name, **line_style(place))
             handles.setdefault(name, line)
         axes.set(title=defect, xlabel="size of the defect")
     row[0].set_ylabel("measure")
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=6, frameon=False
-    )
+    add_legend(figure, list(handles.values()), 6)
     return figure
 
 
@@ -156,33 +144,19 @@ def plot_neural_collapse(rows: Mapping[str, Sequence[Row]]) -> Figure:
         Two rows of three panels; thin a seed, bold their mean, on a logarithmic axis that of the
         logarithm.
     """
-    if not rows:
-        raise ValueError("there is no architecture to draw.")
-    unknown = [name for name in rows if name not in ARCHITECTURE_STYLES]
-    if unknown:
-        raise ValueError(f"there is no architecture {unknown[0]!r}.")
+    styles = architecture_styles(rows)
     figure = new_figure(10.5, 6.2)
     for axes, column in zip(figure.subplots(2, 3).flat, COLLAPSE_PANELS, strict=True):
         prepare_epochs(axes)
         log = BY_NAME[column].scale == "log"
         for name, of in rows.items():
             epochs, values = curves(of, column, by="seed", log=log)
-            axes.plot(
-                epochs, values.T, color=ARCHITECTURE_STYLES[name]["color"], linewidth=0.7, alpha=0.5
-            )
-            mean = np.exp(np.log(values).mean(axis=0)) if log else values.mean(axis=0)
-            axes.plot(epochs, mean, **ARCHITECTURE_STYLES[name], linewidth=2)
+            axes.plot(epochs, values.T, color=styles[name]["color"], linewidth=0.7, alpha=0.5)
+            axes.plot(epochs, mean_and_band(values, log)[0], **styles[name])
         frame_metric(axes, BY_NAME[column])
         axes.set_xlabel("epoch")
-    figure.legend(
-        handles=[
-            Line2D([], [], **ARCHITECTURE_STYLES[name], linewidth=2, label=name) for name in rows
-        ],
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-        handlelength=3,
-    )
+    handles = [Line2D([], [], **style) for style in styles.values()]
+    add_legend(figure, handles, 4, handlelength=3)
     return figure
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
+from lpc_scratch.course.figures.checks import check_number, shaped
 from lpc_scratch.plots.palette import DASHES, GREY, MARKERS, line_style, mark_style
-from lpc_scratch.plots.panels import draw_grid, literal, new_figure, tidy
+from lpc_scratch.plots.panels import label_within_decades, literal, new_figure, new_row, prepare
 
 MAX_LINES = len(DASHES)
 
@@ -46,11 +47,11 @@ def plot_roofline(
     numbers = [*peaks.values(), bandwidth, *intensities.values(), *limits]
     if not peaks or not np.all(np.asarray(numbers) > 0):
         raise ValueError("peaks, bandwidth, intensities and limits must be positive numbers.")
-    _check_number(len(peaks), MAX_LINES, "roofs")
-    _check_number(len(intensities), len(MARKERS), "points")
+    check_number(peaks, MAX_LINES, "roofs")
+    check_number(intensities, len(MARKERS), "points", least=0)
     figure = new_figure(8, 3.9)
     axes = figure.subplots()
-    _prepare(axes)
+    prepare(axes)
     for place, (name, peak) in enumerate(peaks.items()):
         ridge = peak / bandwidth
         x = np.unique([limits[0], np.clip(ridge, *limits), limits[1]])
@@ -97,32 +98,22 @@ def plot_times(
         For no panel, a curve of another length than its sizes, a number that is not positive, or
         more curves than can be told apart.
     """
-    if not panels:
-        raise ValueError("panels is empty: there is nothing to draw.")
     names = list(dict.fromkeys(name for _, curves in panels.values() for name in curves))
-    _check_number(len(names), MAX_LINES, "curves")
-    figure = new_figure(4.4 * len(panels) + 2, 3.8)
-    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    figure, grid = new_row(panels, "panel", 4.4 * len(panels) + 2, 3.8, sharey=True)
+    check_number(names, MAX_LINES, "curves")
     handles = {}
     for axes, (label, (sizes, curves)) in zip(grid, panels.items(), strict=True):
-        _prepare(axes)
-        x = np.asarray(sizes, dtype=np.float64)
+        prepare(axes)
+        x = shaped(sizes, f"sizes of {label!r}", (None,))
         for name, curve in curves.items():
-            y = np.asarray(curve, dtype=np.float64)
-            if y.shape != x.shape or x.ndim != 1:
-                raise ValueError(f"{name!r} has shape {y.shape}, and its sizes have {x.shape}.")
+            y = shaped(curve, repr(name), x.shape)
             if np.any(y <= 0) or np.any(x <= 0):
                 raise ValueError(f"{name!r} has a number that is not positive, on a log axis.")
             style = line_style(names.index(name))
             handles[name] = axes.plot(x, y, ms=5, label=name, **style)[0]
         axes.set(xscale="log", yscale="log", xlabel=label)
-        ticks = x if len(x) <= 6 else x[:: -(-len(x) // 6)]
-        axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    grid[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    grid[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    grid[0].yaxis.set_minor_formatter(NullFormatter())
+        _label_places(axes, x[:: max(1, -(-len(x) // 6))].tolist())
+    label_within_decades(grid[0].yaxis)
     grid[0].set_ylabel(quantity)
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
     if heading:
@@ -151,19 +142,17 @@ def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Fi
         For no row, a peer with another number of ratios, a ratio that is not positive, or more
         peers than can be told apart.
     """
-    _check_number(len(ratios), MAX_LINES, "peers")
+    check_number(ratios, MAX_LINES, "peers")
     rows = np.arange(len(names))
     if not len(names):
         raise ValueError("names is empty: there is nothing to draw.")
     figure = new_figure(10, 0.5 * len(names) + 0.9)
     axes = figure.subplots()
-    _prepare(axes)
+    prepare(axes)
     axes.axvline(1, color=GREY, linestyle="--", linewidth=1.2)
-    apart = 0.6 / max(len(ratios), 1)  # marks of a row stand below each other, so that none hides
+    apart = 0.6 / len(ratios)  # marks of a row stand below each other, so that none hides
     for place, (peer, values) in enumerate(ratios.items()):
-        x = np.asarray(values, dtype=np.float64)
-        if x.shape != rows.shape:
-            raise ValueError(f"{peer!r} has shape {x.shape}, and there are {len(rows)} names.")
+        x = shaped(values, repr(peer), rows.shape)
         if np.any(x <= 0):
             raise ValueError(f"{peer!r} has a ratio that is not positive, on a log axis.")
         y = rows + apart * (place - (len(ratios) - 1) / 2)
@@ -171,20 +160,14 @@ def plot_ratios(names: Sequence[str], ratios: Mapping[str, npt.ArrayLike]) -> Fi
     axes.set_yticks(rows, [literal(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xscale("log")
-    places = [0.8, 1, 1.5, 2, 3, 4, 6]
-    axes.xaxis.set_major_locator(FixedLocator(places))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _label_places(axes, [0.8, 1, 1.5, 2, 3, 4, 6])
     axes.set_xlabel("time of the peer / time of ours (right of 1, ours is faster)")
     figure.legend(loc="outside right upper", frameon=False)
     return figure
 
 
-def _prepare(axes: Axes) -> None:
-    tidy(axes)
-    draw_grid(axes)
-
-
-def _check_number(number: int, most: int, of: str) -> None:
-    if number > most:
-        raise ValueError(f"there are marks for {most} {of}, not for {number}.")
+def _label_places(axes: Axes, places: Sequence[float]) -> None:
+    """Label a horizontal axis at these places (n,) alone, as far as it goes."""
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
