@@ -11,7 +11,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluate import main
 from lpc_scratch.evaluation.measurement import COLUMNS
 from lpc_scratch.evaluation.report import TITLES
-from lpc_scratch.experiments.tables import mean_and_deviation
+from lpc_scratch.files.markdown import mean_and_deviation
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lpc_scratch.evaluation.measurement import LeftOut
-from lpc_scratch.experiments.tables import mean_and_deviation
-from lpc_scratch.files.markdown import table
+from lpc_scratch.files.markdown import mean_and_deviation, table
 
 Rows = Sequence[dict[str, Any]]
 

@@ -4,14 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.tables import (
-    epoch_table,
-    epochs_until,
-    headings,
-    mean_and_deviation,
-)
+from lpc_scratch.experiments.tables import epoch_table, epochs_until, headings
 from lpc_scratch.files.atomic import writing
-from lpc_scratch.files.markdown import table
+from lpc_scratch.files.markdown import mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.plots.comparison import save_comparison_plots
 

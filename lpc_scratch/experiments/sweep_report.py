@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.tables import Table, cell_table, headings, mean_and_deviation
+from lpc_scratch.experiments.tables import Table, cell_table, headings
 from lpc_scratch.files.atomic import writing
-from lpc_scratch.files.markdown import exact, table
+from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.plots import save_figures

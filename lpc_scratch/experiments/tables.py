@@ -1,15 +1,11 @@
 """What came out of an experiment, as tables of cells and of epochs."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
-from lpc_scratch.files.markdown import number
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.theory.phases import Phase, classify, is_trivial
@@ -19,7 +15,6 @@ from lpc_scratch.training.history import COLUMNS, Row
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}
 # The text and the thresholds of a report speak of a share; in a figure its axis says so.
 _HEADINGS = {"same_code": "same-code share"}
-_NO_DEVIATION = 1e-9  # less is rounding
 
 METRICS = tuple(
     _SETTINGS.get(name, name)
@@ -88,28 +83,6 @@ def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | No
 def headings(metrics: Sequence[str]) -> list[str]:
     """Return what stands above the columns of metrics in the table of a report."""
     return [_HEADINGS.get(name, BY_NAME[name].label) for name in metrics]
-
-
-def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
-    """Return mean ± standard deviation (ddof 1) of the values that are numbers, as text.
-
-    The deviation has two significant digits and the mean as many decimals; a mean alone, or beside
-    a deviation of 0, has three significant digits. `sign` "+" writes the sign of a positive mean.
-    """
-    found = np.array([value for value in values if value is not None], dtype=np.float64)
-    found = found[~np.isnan(found)]
-    if not found.size:
-        return "–"
-    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, 1e200²
-        mean = float(found.mean())
-        deviation = float(found.std(ddof=1)) if found.size > 1 else 0.0
-    plus = "+" if sign and mean >= 0 else ""
-    if not math.isfinite(deviation) or found.size == 1:
-        return plus + number(mean)
-    if deviation < _NO_DEVIATION:
-        return f"{plus}{number(mean)} ± 0"
-    decimals = max(0, 1 - math.floor(math.log10(deviation)))
-    return f"{mean:{sign}.{decimals}f} ± {deviation:.{decimals}f}"
 
 
 def _last(result: Result) -> dict[str, Any]:

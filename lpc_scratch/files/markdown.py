@@ -1,6 +1,11 @@
 """Tables in Markdown."""
 
+import math
 from collections.abc import Sequence
+
+import numpy as np
+
+_NO_DEVIATION = 1e-9  # less is rounding
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -23,6 +28,28 @@ def number(value: float) -> str:
     while digits < 9 and abs(value) * 10**digits < 99.95:
         digits += 1
     return f"{value:.{digits}f}"
+
+
+def mean_and_deviation(values: Sequence[float | None], sign: str = "") -> str:
+    """Return mean ± standard deviation (ddof 1) of the values that are numbers, as text.
+
+    The deviation has two significant digits and the mean as many decimals; a mean alone, or beside
+    a deviation of 0, has three significant digits. `sign` "+" writes the sign of a positive mean.
+    """
+    found = np.array([value for value in values if value is not None], dtype=np.float64)
+    found = found[~np.isnan(found)]
+    if not found.size:
+        return "–"
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, 1e200²
+        mean = float(found.mean())
+        deviation = float(found.std(ddof=1)) if found.size > 1 else 0.0
+    plus = "+" if sign and mean >= 0 else ""
+    if not math.isfinite(deviation) or found.size == 1:
+        return plus + number(mean)
+    if deviation < _NO_DEVIATION:
+        return f"{plus}{number(mean)} ± 0"
+    decimals = max(0, 1 - math.floor(math.log10(deviation)))
+    return f"{mean:{sign}.{decimals}f} ± {deviation:.{decimals}f}"
 
 
 def exact(value: object) -> str:

@@ -15,7 +15,6 @@ from lpc_scratch.experiments.tables import (
     epoch_table,
     epochs_until,
     headings,
-    mean_and_deviation,
     phase_of,
 )
 from lpc_scratch.files.tables import write_csv, write_text
@@ -100,35 +99,10 @@ def test_epochs_until_is_the_first_measured_epoch_at_the_threshold(values, epoch
     assert epochs_until(rows, "accuracy", 0.8) == epoch
 
 
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([1.0, 2.0, 3.0], "2.0 ± 1.0"),
-        ([0.5, 0.5], "0.500 ± 0"),
-        ([10, None, 20, math.nan], "15.0 ± 7.1"),
-        ([0.25], "0.250"),
-        ([None, 4.0], "4.00"),
-        ([1.0, math.inf], "inf"),
-        ([math.inf], "inf"),
-        ([-1e200, 1e200], "0"),
-        ([None, math.nan], "–"),
-        ([], "–"),
-    ],
-)
-def test_mean_and_deviation_of_the_values_that_are_numbers(values, text):
-    assert mean_and_deviation(values) == text
-
-
 def test_headings_are_the_labels_of_the_metrics_and_a_share_is_called_one():
     names = ["nc1", "same_code", "code_distance", "code_spread", "latent_norm"]
     labels = ["NC1", "same-code share", "Hamming distance", "its spread", "mean norm of z"]
     assert headings(names) == labels
-
-
-def test_mean_has_the_decimals_of_its_deviation_and_a_sign_if_asked_for():
-    assert mean_and_deviation([0.98461, 0.98462, 0.98478]) == "0.984670 ± 0.000095"
-    assert mean_and_deviation([1, 4], "+") == "+2.5 ± 2.1"
-    assert mean_and_deviation([3, 3], "+") == "+3.00 ± 0"
 
 
 def test_text_is_utf8_also_where_a_name_in_it_is_none(tmp_path):
