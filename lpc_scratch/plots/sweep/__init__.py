@@ -7,7 +7,6 @@ and deviation are those of the logarithm.
 
 from lpc_scratch.plots.sweep.figures import (
     OVERVIEW,
-    SweepMetric,
     plot_metric_curves,
     plot_metric_heatmap,
     plot_metrics,
@@ -17,7 +16,6 @@ from lpc_scratch.plots.sweep.theory import plot_code_geometry, plot_equilibrium
 
 __all__ = [
     "OVERVIEW",
-    "SweepMetric",
     "plot_code_geometry",
     "plot_equilibrium",
     "plot_metric_curves",

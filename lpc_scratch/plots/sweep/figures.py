@@ -1,14 +1,13 @@
 """The figures of a sweep that suit any axes: phases, curves and heat maps over the settings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from lpc_scratch.metrics.registry import BY_NAME, Limits, Metric
+from lpc_scratch.metrics.registry import BY_NAME, Metric
 from lpc_scratch.plots.palette import GREY
 from lpc_scratch.plots.panels import new_figure, paired
 from lpc_scratch.plots.sweep.axes import describe
@@ -26,21 +25,6 @@ from lpc_scratch.plots.sweep.panels import draw_curves, draw_heatmap, draw_marks
 
 MAX_COLUMNS = 3  # panels side by side
 SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"
-
-
-@dataclass(frozen=True)
-class SweepMetric:
-    """How a column is shown that no run measures: title and unit of its panel, and its axis."""
-
-    title: str
-    unit: str
-    log: bool = False
-    limits: Limits = (0.0, None)
-
-    @property
-    def scale(self) -> Literal["linear", "log"]:
-        """Scale of the axis, as that of a `Metric`."""
-        return "log" if self.log else "linear"
 
 
 OVERVIEW: Mapping[str, Metric] = {
@@ -167,7 +151,7 @@ def plot_metric_heatmap(
 def plot_metrics(
     table: Table,
     axes: Sequence[str],
-    metrics: Mapping[str, Metric | SweepMetric] = OVERVIEW,
+    metrics: Mapping[str, Metric] = OVERVIEW,
     marks: Mapping[str, float] = {},
 ) -> Figure:
     """One figure with a small panel for every metric, whatever the axes of the sweep are.
@@ -179,8 +163,8 @@ def plot_metrics(
         no others, give heat maps. Otherwise the panels have curves against the one with the most
         numbers (if no axis has three: against the one with the most values), and the others are
         told by the lines.
-    metrics : mapping of str to Metric or SweepMetric
-        The panels, by the columns that they show.
+    metrics : mapping of str to Metric
+        The panels, by the columns that they show; `dataclasses.replace` gives one another title.
     marks : mapping of str to float
         As in `plot_metric_curves`; not drawn on heat maps.
     """
