@@ -1,4 +1,7 @@
+import os
+import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,17 @@ from host_cuda import host_compiler
 import lpc_scratch.backend
 from lpc_scratch.backend import get_backend
 from lpc_scratch.errors import DeviceError
+
+
+def pytest_configure():
+    """Let processes that tests start import this checkout, and heed interrupts.
+
+    A shell lets what it starts in the background ignore them, and that is inherited.
+    """
+    places = str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])
@@ -22,6 +36,18 @@ def backend(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Let the commands draw no figures: those take seconds, and have their own tests."""
+    for name in (
+        "train.draw",
+        "experiments.comparison.save_comparison_plots",
+        "experiments.sweep_report.save_figures",
+        "evaluate.save_evaluation_plots",
+    ):
+        monkeypatch.setattr(f"lpc_scratch.{name}", lambda *_, **__: [])
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from lpc_scratch import compare, evaluate, export, sweep, train
 from lpc_scratch.commands import command_line
 from lpc_scratch.commands.startup import INTERRUPTED
 from lpc_scratch.plots.panels import new_figure
+from lpc_scratch.runs import layout
 
 COMMANDS = [train, compare, sweep, evaluate, export]
 TINY = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--gamma", "0.1"]
@@ -33,64 +34,84 @@ HOSTILE = {
 
 def start(command, *arguments, folder, **environment):
     """Start a command as its users do, in a folder."""
-    paths = [environment.pop("PYTHONPATH", ""), str(Path(__file__).parents[1])]
     return subprocess.Popen(
-        [sys.executable, "-m", f"lpc_scratch.{command}", *map(str, arguments)],
+        [sys.executable, "-m", f"lpc_scratch.{command}", *arguments],
         cwd=folder,
-        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)},
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-@pytest.mark.slow
+@pytest.fixture
+def console(monkeypatch):
+    """Return a function that gives this process a console of an encoding, and reads it."""
+
+    def open_console(encoding):
+        files = io.BytesIO(), io.BytesIO()
+        for name, file in zip(("stdout", "stderr"), files, strict=True):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(file, encoding))
+
+        def read():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return tuple(file.getvalue() for file in files)
+
+        return read
+
+    return open_console
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("encoding", ["ascii", "cp932"])
-def test_commands_print_on_a_console_of_another_encoding(tmp_path, rng, encoding):
+def test_commands_print_on_a_console_of_another_encoding(
+    tmp_path, monkeypatch, rng, console, encoding
+):
+    monkeypatch.chdir(tmp_path)
     x, y = rng.integers(256, size=(60, 4, 4), dtype=np.uint8), np.arange(60) % 3
-    data, names = tmp_path / "画像.npz", np.array(["ねこ", "いぬ", "Größe"])
-    np.savez(data, x_train=x, y_train=y, x_test=x[:30], y_test=y[:30], class_names=names)
+    names = np.array(["ねこ", "いぬ", "Größe"])
+    np.savez("画像", x_train=x, y_train=y, x_test=x[:30], y_test=y[:30], class_names=names)
     training = ["--dataset", "画像.npz", *TINY, "--output"]
     cells = ["--seeds", "0", "1", "--jobs", "1"]
-    (tmp_path / "sitecustomize.py").write_text(  # figures take long, and have their own tests
-        "from matplotlib.figure import Figure\nFigure.savefig = lambda *_, **__: None\n"
-    )
-    console = {"PYTHONIOENCODING": encoding, "PYTHONPATH": str(tmp_path)}
     shown = {}
     for command, *arguments in (
-        ("train", *training, "走"),
-        ("export", "走", "--to", "npz"),
-        ("evaluate", "走", "--samples", "20", "--suite", "ood", "training", "--steps", "2"),
-        ("compare", *training, "比", *cells),
-        ("sweep", *training, "掃", *cells, "--grid", "latent_dim=1,2"),
+        (train, *training, "走"),
+        (export, "走", "--to", "npz"),
+        (evaluate, "走", "--samples", "20", "--suite", "ood", "training", "--steps", "2"),
+        (compare, *training, "比", *cells),
+        (sweep, *training, "掃", *cells, "--grid", "latent_dim=1,2"),
     ):
-        process = start(command, *arguments, folder=tmp_path, **console)
-        shown[command], errors = (part.decode(encoding) for part in process.communicate())
-        assert process.returncode == 0, errors
+        read = console(encoding)
+        assert command.main(arguments) == 0
+        printed, errors = read()
+        assert errors == b""
+        shown[command] = printed.decode(encoding)
     run = {"ascii": r"\u8d70", "cp932": "走"}[encoding]
-    assert f"The run is in {run}\n" in shown["train"]
-    assert shown["export"].startswith(f"{run}/model.npz: the network")
-    assert {"ascii": "+- ", "cp932": "± "}[encoding] in shown["compare"]
-    assert "|     - |" in shown["evaluate"]  # a dash: it has no level
-    assert "± " in (tmp_path / "掃" / "summary.md").read_text(encoding="utf-8")
-    process = start("export", "走狗", "--to", "npz", folder=tmp_path, **console)
-    _, errors = process.communicate()
-    name = {"ascii": r"\u8d70\u72d7", "cp932": "走狗"}[encoding]
-    assert errors.decode(encoding) == f"error: {name} does not exist: name the folder of a run\n"
+    assert f"The run is in {run}\n" in shown[train]
+    assert shown[export].startswith(f"{run}/model.npz: the network")
+    assert {"ascii": "+- ", "cp932": "± "}[encoding] in shown[compare]
+    assert "|     - |" in shown[evaluate]  # a dash: it has no level
+    assert "± " in Path("掃", "summary.md").read_text(encoding="utf-8")
+
+
+def test_error_of_a_command_is_printed_on_a_console_of_another_encoding(tmp_path):
+    process = start("export", "走狗", "--to", "npz", folder=tmp_path, PYTHONIOENCODING="ascii")
+    error = rb"error: \u8d70\u72d7 does not exist: name the folder of a run"
+    assert process.communicate() == (b"", error + b"\n")
     assert process.returncode == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("encoding", ["ascii", "cp932"])
-def test_help_is_printed_on_any_console(monkeypatch, command, encoding):
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+def test_help_is_printed_on_any_console(console, command, encoding):
+    read = console(encoding)
     with pytest.raises(SystemExit) as end:
         command.main(["--help"])
     assert end.value.code == 0
-    sys.stdout.flush()
-    assert "--output" in sys.stdout.buffer.getvalue().decode(encoding)
+    assert "--output" in read()[0].decode(encoding)
 
 
-def test_what_a_console_cannot_show_is_spelled_in_ascii(monkeypatch):
+def test_what_a_console_cannot_show_is_spelled_in_ascii(console):
     letters = "0.5 ± 0.1 – é…日 " + os.fsdecode(b"\xff")
 
     def print_letters(_):
@@ -103,12 +124,9 @@ def test_what_a_console_cannot_show_is_spelled_in_ascii(monkeypatch):
         "utf-8": "0.5 ± 0.1 – é…日 ".encode() + rb"\udcff",
     }
     for encoding, text in expected.items():
-        for name in ("stdout", "stderr"):
-            monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), encoding))
+        read = console(encoding)
         assert command_line.run(print_letters, []) == 0
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-            assert stream.buffer.getvalue() == text + b"\n"
+        assert read() == (text + b"\n", text + b"\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
@@ -125,7 +143,8 @@ def test_interrupt_of_the_imports_is_one_line(tmp_path, command):
         "sys.meta_path.insert(0, Slow)\n"
     )
     name = command.__name__.removeprefix("lpc_scratch.")
-    process = start(name, "--help", folder=tmp_path, PYTHONPATH=str(tmp_path))
+    places = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    process = start(name, "--help", folder=tmp_path, PYTHONPATH=places)
     while not importing.exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -157,13 +176,23 @@ def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
     (tmp_path / "user").mkdir()
     (tmp_path / "user" / "matplotlibrc").write_text(f"{settings}nonsense\nno.such.key: 1\n")
     (tmp_path / "matplotlibrc").write_bytes(b"# Gr\xf6\xdfe\n")  # the one that is read first
-    arguments = ["--dataset", "gaussians", *TINY, "--output", "run", "--quiet"]
+    arguments = [
+        "--dataset",
+        "gaussians",
+        "--gaussian-classes",
+        "2",
+        *TINY,
+        "--output",
+        "run",
+        "--quiet",
+    ]
     user = {"MPLCONFIGDIR": str(tmp_path / "user"), "MPLBACKEND": "nonsense"}
     process = start("train", *arguments, folder=tmp_path, **user)
     assert process.communicate() == (b"", b"")
     assert process.returncode == 0
-    plots = tmp_path / "run" / "plots"
+    plots = tmp_path / "run" / layout.PLOTS
     drawn = {file.name: file.read_bytes() for file in plots.iterdir()}
+    assert sorted(drawn) == sorted(f"{name}.png" for name in layout.FIGURES)
     with mpl.rc_context(mpl.rcParamsDefault):
         again = train.draw(tmp_path / "run")
     assert drawn == {file.name: file.read_bytes() for file in again}

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,12 +30,10 @@ def digest(config):
     return hashlib.sha256(train(config).network.parameters).hexdigest()
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
-def test_one_seed_gives_the_same_bits_in_every_process(hash_seed):
-    paths = {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONHASHSEED": hash_seed}
+def test_one_seed_gives_the_same_bits_in_every_process():
     shown = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(config=CONFIG)],
-        env={**os.environ, **paths},
+        env=os.environ | {"PYTHONHASHSEED": "1"},  # not that of this process
         capture_output=True,
         text=True,
         check=True,
@@ -55,8 +52,9 @@ def test_another_number_of_blas_threads_gives_nearly_the_same():
     losses = []
     for threads in (1, 2):
         with threadpool_limits(threads, "blas"):
-            assert digest(WIDE) == digest(WIDE)
-            losses.append(train(WIDE).column("loss"))
+            first, again = train(WIDE), train(WIDE)
+        assert np.array_equal(first.network.parameters, again.network.parameters)
+        losses.append(first.column("loss"))
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
 
 

@@ -72,6 +72,7 @@ def test_all_suites_of_two_runs_are_written_side_by_side(runs, tmp_path):
     assert json.loads((output / "environment.json").read_text())["wall_seconds"] > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_seed_gives_the_same_table_again_and_another_one_other_samples(runs, tmp_path):
     tables = []
     for number, seed in enumerate(("0", "0", "1")):

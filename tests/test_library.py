@@ -25,7 +25,6 @@ print(json.dumps([changed, signal.getsignal(signal.SIGINT) is before[1], sorted(
 )
 def test_importing_the_package_changes_nothing_and_loads_no_large_library(module):
     environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
-    environment["PYTHONPATH"] = str(REPOSITORY)
     look = [sys.executable, "-c", LOOK.format(module=module)]
     shown = subprocess.run(look, capture_output=True, text=True, check=True, env=environment)
     assert json.loads(shown.stdout) == [[], True, []]

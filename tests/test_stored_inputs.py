@@ -20,7 +20,7 @@ QUICK = [*("--hidden", "32", "--latent-dim", "8", "--gamma", "0.1", "--learning-
 
 
 @pytest.fixture(autouse=True)
-def in_temporary_folder(tmp_path, monkeypatch):
+def in_temporary_folder(tmp_path, monkeypatch, undrawn):
     monkeypatch.chdir(tmp_path)
 
 

@@ -125,11 +125,9 @@ def left_out(folder):
     return {line[1]: line[2] for line in lines}
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("data", "arguments", "missing"), CASES.values(), ids=CASES.keys())
-def test_what_can_be_measured_is_and_the_rest_is_said(
-    tmp_path, monkeypatch, capsys, data, arguments, missing
-):
-    monkeypatch.setattr("lpc_scratch.evaluate.save_evaluation_plots", lambda *_: None)
+def test_what_can_be_measured_is_and_the_rest_is_said(tmp_path, capsys, data, arguments, missing):
     run = make_run(tmp_path, **data)
     assert main([str(run), *QUICK, *arguments]) == 0
     folder = run / "evaluation"

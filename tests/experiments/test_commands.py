@@ -3,7 +3,6 @@
 import csv
 import json
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from lpc_scratch.training import train
 from lpc_scratch.training.history import COLUMNS
 
 QUICK = [
-    *("--dataset", "gaussians", "--gaussian-classes", "3", "--hidden", "8"),
+    *("--dataset", "gaussians", "--gaussian-classes", "2", "--hidden", "8"),
     *("--latent-dim", "4", "--gamma", "0.1"),
     *("--epochs", "1", "--evaluate-every", "1", "--seeds", "0", "--jobs", "1"),
 ]
@@ -37,14 +36,6 @@ BOTH = pytest.mark.parametrize(
 def elsewhere(tmp_path, monkeypatch):
     """Run in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Draw no figures."""
-    package = "lpc_scratch.experiments"
-    for name in ("comparison.save_comparison_plots", "sweep_report.save_figures"):
-        monkeypatch.setattr(f"{package}.{name}", lambda *_, **__: [], raising=False)
 
 
 def files(folder):
@@ -246,12 +237,11 @@ def test_bad_flag_is_named_and_ends_with_exit_code_2(tmp_path, capsys, main, arg
     assert content(tmp_path) == {}
 
 
-def test_scheduler_that_does_not_answer_is_one_sentence(tmp_path, capsys):
+def test_scheduler_that_does_not_answer_is_one_sentence(tmp_path, capsys, monkeypatch):
     pytest.importorskip("distributed", reason="dask is not installed")
+    monkeypatch.setattr("lpc_scratch.experiments.scheduling._ANSWER", 0.3)
     address = f"tcp://127.0.0.1:{free_port()}"
-    started = time.monotonic()
     assert sweep.main([*SWEEP, "--scheduler", address]) == 2
-    assert time.monotonic() - started < 10
     assert_one_sentence(capsys, f"no dask scheduler answers at '{address}'")
     assert content(tmp_path) == {}
 
@@ -264,10 +254,10 @@ def test_grid_in_a_file_may_be_a_mapping(tmp_path, capsys):
 
 
 def test_figures_of_another_grid_do_not_stay(tmp_path):
-    grid = ["gamma=0.1,1", "penalty=exp,l2", "latent_dim=4,5", "dropout=0,0.1"]
+    grid = ["latent_dim=4,5", "gamma=0.1,1"]
     assert sweep.main([*QUICK, "--grid", *grid, "--output", "out", "--quiet"]) == 0
     assert (tmp_path / "out" / "plots" / "phases.png").exists()
-    assert sweep.main([*QUICK, "--grid", grid[2], "--output", "out", "--quiet"]) == 0
+    assert sweep.main([*QUICK, "--grid", grid[0], "--output", "out", "--quiet"]) == 0
     figures = sorted(path.stem for path in (tmp_path / "out" / "plots").iterdir())
     assert figures == ["code-distances", "metrics"]
 

@@ -37,11 +37,17 @@ def outputs(path):
     return [cell.outputs for cell in nbformat.read(path, 4).cells]
 
 
-def test_outputs_are_kept_and_are_the_same_the_next_time(course, capsys):
-    path = course("x = 20", "print(x + 1)")
+def test_outputs_but_for_those_of_widgets_are_kept_and_are_the_same_the_next_time(course):
+    letters = f"{tempfile.gettempdir()}AAAA"  # which spell a folder, but are those of a picture
+    shown = {"image/png": letters, "text/html": f'<img src="data:image/gif;base64,{letters}">'}
+    picture = f"from IPython.display import display\ndisplay({shown!r}, raw=True)"
+    path = course("x = 20", "print(x + 1)", picture, "print(1)", tags=["widget"])
     assert execute.main(("01_small",)) == 0
     first = path.read_bytes()
-    assert outputs(path)[1][0].text == "21\n"
+    nothing, printed, displayed, of_widget = outputs(path)
+    assert nothing == of_widget == []
+    assert printed[0].text == "21\n"
+    assert displayed[0].data == shown
     assert execute.main(("01_small",)) == 0
     assert path.read_bytes() == first
 
@@ -72,12 +78,6 @@ def test_a_fast_run_keeps_nothing(course, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_what_only_a_running_notebook_can_show_is_left_out(course):
-    path = course("print(1)", tags=["widget"])
-    assert execute.main(("01_small",)) == 0
-    assert outputs(path) == [[]]
-
-
 def test_a_notebook_that_is_missing_or_damaged_or_unknown_is_named(course, tmp_path):
     with pytest.raises(notebooks.CourseError, match="missing"):
         execute.main(("01_small",))
@@ -86,11 +86,3 @@ def test_a_notebook_that_is_missing_or_damaged_or_unknown_is_named(course, tmp_p
         execute.main(("01_small",))
     with pytest.raises(notebooks.CourseError, match="choose from 01_small"):
         execute.main(("02_other",))
-
-
-def test_letters_of_a_picture_that_spell_a_folder_are_no_folder(course):
-    letters = f"{tempfile.gettempdir()}AAAA"
-    shown = {"image/png": letters, "text/html": f'<img src="data:image/gif;base64,{letters}">'}
-    path = course(f"from IPython.display import display\ndisplay({shown!r}, raw=True)")
-    assert execute.main(("01_small",)) == 0
-    assert letters in path.read_text()
