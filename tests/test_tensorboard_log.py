@@ -24,6 +24,7 @@ event_accumulator = pytest.importorskip(
 
 SMALL = TrainConfig(
     dataset="gaussians",
+    gaussian_classes=2,
     hidden=(16,),
     latent_dim=4,
     gamma=0.1,  # so few steps bear no more

@@ -90,12 +90,12 @@ def test_primitive_agrees_with_the_reference(device, rng, name, stack):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (70, 33)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_awkward_shapes_agree_with_the_reference(device, rng, name, shape, dtype):
-    arguments = case(name, rng, (2,), shape)[name]
+def test_awkward_shapes_agree_with_the_reference(device, rng, name, dtype):
     rtol = 1e-11 if dtype == np.float64 else 2e-5
-    assert_agrees(device, name, arguments, (2,), dtype, rtol)
+    for shape in ((1, 1), (1, 300), (300, 1), (70, 33)):
+        arguments = case(name, rng, (2,), shape)[name]
+        assert_agrees(device, name, arguments, (2,), dtype, rtol)
 
 
 def assert_agrees(device, name, arguments, stack, dtype, rtol):

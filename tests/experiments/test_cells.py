@@ -10,7 +10,7 @@ from lpc_scratch.training.history import COLUMNS
 
 SMALL = TrainConfig(
     dataset="gaussians",
-    gaussian_classes=3,
+    gaussian_classes=2,
     hidden=(8, 8),
     latent_dim=4,
     dropout=0.2,
@@ -68,9 +68,9 @@ def test_rows_are_those_of_a_single_network_and_arrays_show_its_latent_layer():
         (2, 0, 4),
     ]
     assert all(tuple(row) == COLUMNS for row in result.rows)
-    assert len(result.class_names) == 3
-    assert result.arrays["final_means"].shape == (3, 4)
-    assert result.arrays["class_shares"].tolist() == [1 / 3] * 3
+    assert len(result.class_names) == 2
+    assert result.arrays["final_means"].shape == (2, 4)
+    assert result.arrays["class_shares"].tolist() == [1 / 2] * 2
     assert result.environment["packages"].keys() >= {"numpy"}
 
 

@@ -12,7 +12,7 @@ from lpc_scratch.experiments.store import DamagedResultWarning, ResultStore
 from lpc_scratch.training import train
 
 SMALL = TrainConfig(
-    dataset="gaussians", gaussian_classes=3, hidden=(8,), latent_dim=4, gamma=0.1, epochs=1
+    dataset="gaussians", gaussian_classes=2, hidden=(8,), latent_dim=4, gamma=0.1, epochs=1
 )
 CELLS = [
     replace(SMALL, penalty=penalty, seeds=(seed,)) for seed in (0, 1) for penalty in ("exp", "l2")
