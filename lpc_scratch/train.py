@@ -88,10 +88,10 @@ def _train(arguments: Sequence[str]) -> None:
         recorder: Recorder = run
         if command.tensorboard:
             recorder = opened.enter_context(closing(TensorBoardLog(run, path)))
-        history = train(config, dataset, recorder, progress)
+        result = train(config, dataset, recorder, progress)
     draw(path)
     if not command.quiet:
-        print(f"\n{summary(history.rows)}\n\nThe run is in {run.path}")
+        print(f"\n{summary(result.rows)}\n\nThe run is in {run.path}")
 
 
 def draw(folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from statistics import median
 from tqdm import tqdm
 
 from lpc_scratch.metrics.registry import BY_NAME
-from lpc_scratch.training.history import Row
+from lpc_scratch.training.result import Row
 
 # The columns of the table at the end with their headings, which keep it narrow.
 _SUMMARY = {

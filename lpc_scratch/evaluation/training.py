@@ -13,11 +13,11 @@ def evaluate_training(subject: Subject) -> Iterator[Measurement]:
 
     The level is the epoch; the gap is training minus test accuracy.
     """
-    history, members = subject.run.history, range(subject.members)
+    result, members = subject.run.result, range(subject.members)
     settings = "whole training and test set, level: epoch"
-    epochs = history.column("epoch")
+    epochs = result.column("epoch")
     train, test = (
-        np.stack([history.column(f"{part}_accuracy", member) for member in members], axis=1)
+        np.stack([result.column(f"{part}_accuracy", member) for member in members], axis=1)
         for part in ("train", "test")
     )
     for measure, values in (

@@ -17,7 +17,7 @@ from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.memory import check_memory
 from lpc_scratch.training import load_configured_dataset, train
-from lpc_scratch.training.history import COLUMNS, History, Row
+from lpc_scratch.training.result import COLUMNS, Row, TrainingResult
 from lpc_scratch.version import __version__
 
 Status = Literal["finished", "diverged", "failed"]
@@ -33,7 +33,7 @@ class Result:
     status : whether training reached its last epoch, its loss became infinite or nan, or it could
         not be run at all (memory, data)
     message : one sentence on what went wrong; empty for a finished cell
-    rows : the measurements, by the names of `history.COLUMNS`; up to the divergence, if any
+    rows : the measurements, by the names of `result.COLUMNS`; up to the divergence, if any
     class_names : one for each of the C classes
     arrays : those of `portrait.portray`, by name; empty unless the cell is finished
     environment : where it ran; see `environment.describe_environment`
@@ -73,19 +73,19 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
             warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
             dataset = load_data(data_settings(configs[0]))
             check_memory(stack, dataset)
-            history = train(stack, dataset, keep_going=True)
-            portraits = _portraits(history, dataset)
-        size = history.network.parameters.size
+            result = train(stack, dataset, keep_going=True)
+            portraits = _portraits(result, dataset)
+        size = result.network.parameters.size
         environment = describe_environment(get_backend(stack.device), size)
     except Exception as error:  # whatever it is, the other cells of the experiment go on
         return failures(configs, error)
     return [
         Result(
             config,
-            "diverged" if member in history.diverged else "finished",
-            history.diverged.get(member, ""),
-            [row | {"member": 0} for row in history.rows if row["member"] == member],
-            history.class_names,
+            "diverged" if member in result.diverged else "finished",
+            result.diverged.get(member, ""),
+            [row | {"member": 0} for row in result.rows if row["member"] == member],
+            result.class_names,
             portraits.get(member, {}),
             environment,
         )
@@ -100,16 +100,16 @@ def failures(configs: Sequence[TrainConfig], error: Exception) -> list[Result]:
     return [Result(config, "failed", message) for config in configs]
 
 
-def _portraits(history: History, dataset: Dataset) -> dict[int, dict[str, Array]]:
+def _portraits(result: TrainingResult, dataset: Dataset) -> dict[int, dict[str, Array]]:
     """Return the final latent layer of every member that has not diverged."""
-    network = history.network
+    network = result.network
     latent, _ = latent_and_logits(network, dataset.x_train)
-    members = len(history.config.seeds)
+    members = len(result.config.seeds)
     latents = network.backend.to_host(latent).reshape(members, *latent.shape[-2:])
     return {
         member: portray(latents[member].astype("f8"), dataset.y_train)
         for member in range(members)
-        if member not in history.diverged
+        if member not in result.diverged
     }
 
 

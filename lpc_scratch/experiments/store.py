@@ -17,7 +17,7 @@ from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config, parse_config
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 
 class ResultStore:

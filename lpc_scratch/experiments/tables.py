@@ -9,7 +9,7 @@ from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.theory.phases import Phase, classify, is_trivial
-from lpc_scratch.training.history import COLUMNS, Row
+from lpc_scratch.training.result import COLUMNS, Row
 
 # The columns of measurements that have the name of a setting, with another one.
 _SETTINGS = {"loss": "total_loss", "penalty": "penalty_value"}

@@ -17,7 +17,7 @@ from lpc_scratch.errors import RunFolderError, one_line
 from lpc_scratch.files.tensors import check_tensors, load_tensors, save_tensors
 from lpc_scratch.runs.config_file import dump_config, parse_config
 from lpc_scratch.runs.dataset_file import fingerprint, has_fingerprint, may_be_same
-from lpc_scratch.training.history import EDGES, Snapshots
+from lpc_scratch.training.result import EDGES, Snapshots
 from lpc_scratch.training.trainer import Trainer
 
 

@@ -22,7 +22,7 @@ from lpc_scratch.runs.dataset_file import describe_dataset
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training import Recorder
-from lpc_scratch.training.history import History, Row
+from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
 
@@ -94,7 +94,7 @@ class RunFolder(Recorder):
                 "--overwrite, or name another folder with --output"
             )
 
-    def begin(self, trainer: Trainer, history: History) -> int | None:
+    def begin(self, trainer: Trainer, result: TrainingResult) -> int | None:
         """Check the folder, and load the state, rows and snapshots of the run to resume.
 
         A new run writes nothing here: its folder is made when there is something to keep.
@@ -120,12 +120,12 @@ class RunFolder(Recorder):
                 f"the run in {self.path} is already at epoch {epoch}, beyond epochs "
                 f"{trainer.config.epochs}: ask for more"
             )
-        history.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
-        history.snapshots = load_snapshots(
+        result.rows = [row for row in read_metrics(self._metrics) if row["epoch"] <= epoch]
+        result.snapshots = load_snapshots(
             self._latent, epoch, (members, classes, trainer.network.latent_dim)
         )
-        measured = [(row["epoch"], row["seed"]) for row in history.rows]
-        if measured != list(product(history.snapshots.epochs, trainer.config.seeds)):
+        measured = [(row["epoch"], row["seed"]) for row in result.rows]
+        if measured != list(product(result.snapshots.epochs, trainer.config.seeds)):
             raise RunFolderError(
                 f"{self._metrics} and {self._latent.name} do not hold the same epochs: start the "
                 "run again with --overwrite"
@@ -134,11 +134,11 @@ class RunFolder(Recorder):
             self._lock()
             self._remove_partial_files()
             self._describe(trainer)
-            write_atomically(self._metrics, format_metrics(history.rows).encode())
+            write_atomically(self._metrics, format_metrics(result.rows).encode())
         self._begun = True
         return epoch
 
-    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+    def save(self, trainer: Trainer, result: TrainingResult, new_rows: list[Row]) -> None:
         """Replace metrics, snapshots, model and state by those of a measured epoch.
 
         The first call makes the folder of a new run, and removes a run that is already there.
@@ -148,7 +148,7 @@ class RunFolder(Recorder):
         RunFolderError
             If the folder cannot be written.
         """
-        epoch = history.snapshots.epochs[-1]
+        epoch = result.snapshots.epochs[-1]
         with writing(self.path, f" to keep epoch {epoch}"):
             if not self._begun:
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -160,8 +160,8 @@ class RunFolder(Recorder):
                 self._describe(trainer)
                 self._begun = True
             # Whole, not appended to: a crash would leave half a row.
-            write_atomically(self._metrics, format_metrics(history.rows).encode())
-            save_tensors(self._latent, history.snapshots.to_arrays())
+            write_atomically(self._metrics, format_metrics(result.rows).encode())
+            save_tensors(self._latent, result.snapshots.to_arrays())
         self.checkpoint(trainer, epoch)
 
     def checkpoint(self, trainer: Trainer, epoch: int) -> None:

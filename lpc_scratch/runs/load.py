@@ -17,7 +17,7 @@ from lpc_scratch.runs.dataset_file import read_dataset_description
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.runs.run import Run
 from lpc_scratch.training.build import make_network
-from lpc_scratch.training.history import History, Row, Snapshots
+from lpc_scratch.training.result import Row, Snapshots, TrainingResult
 
 
 def load_run(folder: str | Path, device: str = "cpu") -> Run:
@@ -53,13 +53,13 @@ def load_run(folder: str | Path, device: str = "cpu") -> Run:
     network, epoch = _load_network(folder / layout.MODEL, config, description, device)
     sizes = (len(config.seeds), len(description.class_names), network.latent_dim)
     rows, snapshots = _load_measurements(folder, config, epoch, sizes)
-    history = History(config, network, description.class_names, rows, snapshots)
+    result = TrainingResult(config, network, description.class_names, rows, snapshots)
     return Run(
         **vars(description),
         folder=folder,
         config=config,
         network=network,
-        history=history,
+        result=result,
         epoch=epoch,
     )
 

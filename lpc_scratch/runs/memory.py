@@ -23,12 +23,12 @@ from lpc_scratch.metrics.measure import MAX_MIXTURES
 from lpc_scratch.nn.inference import CHUNK
 from lpc_scratch.nn.layers import Container, Sequential, walk
 from lpc_scratch.training.build import make_parts
-from lpc_scratch.training.history import EDGES
+from lpc_scratch.training.result import EDGES
 
 _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `fit_mixtures`
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
-_ROW = 4000  # bytes of a row of `history.Row`: a dictionary of some thirty numbers, and its text
+_ROW = 4000  # bytes of a row of `result.Row`: a dictionary of some thirty numbers, and its text
 _COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
@@ -130,19 +130,19 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     saved = parameters + moments
     saving = latents + 2 * saved  # as the bytes of a file, and while safetensors copies these
 
-    # History grows; it is kept, stacked and written.
+    # What was measured grows; it is kept, stacked and written.
     measurements = E * (2 + config.epochs // config.evaluate_every)
-    history = measurements * (_ROW + 3 * (len(EDGES) + K * D) * _WIDE)
+    measured = measurements * (_ROW + 3 * (len(EDGES) + K * D) * _WIDE)
 
     if config.device == "cpu":
         compiler = _COMPILER if get_backend("cpu").ops.compiles(E * P) else 0
         throughout = standardised + vectors + buffers + compiler
         later = throughout + max(orders, inference, measuring, histogram, saving)
-        return RequiredMemory(_with_losses(history + max(parameters + drawn, later)), 0)
+        return RequiredMemory(_with_losses(measured + max(parameters + drawn, later)), 0)
     data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
     data += dataset.y_train.nbytes
     device = data + orders + max(4 * parameters, vectors + buffers + inference)
-    host = history + max(drawn, orders, measuring, histogram, saving + saved)
+    host = measured + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))
 
 

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from lpc_scratch.errors import RunFolderError, one_line
-from lpc_scratch.training.history import COLUMNS, Row
+from lpc_scratch.training.result import COLUMNS, Row
 
 
 def read_metrics(path: Path) -> list[Row]:

@@ -1,4 +1,4 @@
-"""A run in memory: the trained network with its history, and what it says of new data."""
+"""A run in memory: the trained network with its result, and what it says of new data."""
 
 import warnings
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from lpc_scratch.nn.network import Network
 from lpc_scratch.runs import layout
 from lpc_scratch.runs.dataset_file import RecordedDataset, has_fingerprint, lost_dataset
 from lpc_scratch.training import load_configured_dataset
-from lpc_scratch.training.history import History
+from lpc_scratch.training.result import TrainingResult
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,7 +39,7 @@ class Run(RecordedDataset):
         Its configuration.
     network : Network
         The network, or the stack of all E of them, on the device that was asked for.
-    history : History
+    result : TrainingResult
         The measurements and snapshots up to the saved network's epoch.
     epoch : int
         Epochs that the saved network was trained for.
@@ -48,7 +48,7 @@ class Run(RecordedDataset):
     folder: Path
     config: TrainConfig
     network: Network = field(repr=False)
-    history: History = field(repr=False)
+    result: TrainingResult = field(repr=False)
     epoch: int
 
     def load_dataset(self, dataset: str | None = None, data_dir: Path | None = None) -> Dataset:

@@ -19,7 +19,7 @@ from lpc_scratch.metrics.registry import METRICS, SECTIONS
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs import layout
 from lpc_scratch.training import Recorder
-from lpc_scratch.training.history import EDGES, History, Row
+from lpc_scratch.training.result import EDGES, Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
 GROUPS = {section: [m.name for m in METRICS if m.section == section] for section in SECTIONS}
@@ -61,17 +61,17 @@ class TensorBoardLog(Recorder):
                 f"--tensorboard needs tensorboardX ({one_line(error)}): pip install tensorboardX"
             ) from error
 
-    def begin(self, trainer: Trainer, history: History) -> int | None:
+    def begin(self, trainer: Trainer, result: TrainingResult) -> int | None:
         """Let the recorder begin; log the run so far, if there is one to resume."""
-        done = self._recorder.begin(trainer, history)
+        done = self._recorder.begin(trainer, result)
         if done is not None:
-            self._log(trainer, history, history.rows, done)
+            self._log(trainer, result, result.rows, done)
         return done
 
-    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
+    def save(self, trainer: Trainer, result: TrainingResult, new_rows: list[Row]) -> None:
         """Let the recorder save; log the measurements, and at the last epoch the latent points."""
-        self._recorder.save(trainer, history, new_rows)
-        self._log(trainer, history, new_rows, history.snapshots.epochs[-1])
+        self._recorder.save(trainer, result, new_rows)
+        self._log(trainer, result, new_rows, result.snapshots.epochs[-1])
 
     def checkpoint(self, trainer: Trainer, epoch: int) -> None:
         """Let the recorder keep the state; there is nothing to log."""
@@ -83,10 +83,10 @@ class TensorBoardLog(Recorder):
             with writing(self._folder, " to log it"):
                 self._writer.close()
 
-    def _log(self, trainer: Trainer, history: History, rows: list[Row], epoch: int) -> None:
+    def _log(self, trainer: Trainer, result: TrainingResult, rows: list[Row], epoch: int) -> None:
         """Write some rows, and the points where the last epoch is done."""
         networks = _networks(trainer.config)
-        counts_at = dict(zip(history.snapshots.epochs, history.snapshots.counts, strict=True))
+        counts_at = dict(zip(result.snapshots.epochs, result.snapshots.counts, strict=True))
         # The epochs of a resumed run are as far back as training has taken since.
         start = time.time() - trainer.seconds
         with writing(self._folder, f" to log epoch {epoch}"):

@@ -6,8 +6,8 @@ from typing import Protocol, TypeVar
 from data_utils import DATASETS, Dataset, load_dataset
 from data_utils.lookup import expanded
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.training.history import History, Row
 from lpc_scratch.training.measuring import CollapseWatch, measure_networks
+from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
 Config = TypeVar("Config", bound=TrainConfig)
@@ -16,12 +16,12 @@ Config = TypeVar("Config", bound=TrainConfig)
 class Recorder:
     """Keeps something of a run as it goes: a subclass says what, and by itself it is nothing."""
 
-    def begin(self, trainer: Trainer, history: History) -> int | None:
+    def begin(self, trainer: Trainer, result: TrainingResult) -> int | None:
         """Fill both from a run to resume and return its completed epochs; None for a new run."""
         return None
 
-    def save(self, trainer: Trainer, history: History, new_rows: list[Row]) -> None:
-        """Keep what is wanted of a measured epoch, whose `new_rows` the history has by now."""
+    def save(self, trainer: Trainer, result: TrainingResult, new_rows: list[Row]) -> None:
+        """Keep what is wanted of a measured epoch, whose `new_rows` the result has by now."""
 
     def checkpoint(self, trainer: Trainer, epoch: int) -> None:
         """Keep the trainer's state after an epoch that is not measured, so as to resume."""
@@ -43,7 +43,7 @@ def train(
     recorder: Recorder | None = None,
     progress: Progress | None = None,
     keep_going: bool = False,
-) -> History:
+) -> TrainingResult:
     """Train the networks of a configuration, and measure them as they go.
 
     Parameters
@@ -57,11 +57,11 @@ def train(
     progress : Progress, optional
         Shows the run; by default nothing is shown.
     keep_going : bool
-        Train the other networks on after one has diverged, and note it in `History.diverged`.
+        Train the other networks on after one has diverged, and note it in the result's `diverged`.
 
     Returns
     -------
-    History
+    TrainingResult
         The trained network and its measurements, the first of them before training.
 
     Raises
@@ -80,23 +80,23 @@ def train(
     """
     config = with_absolute_paths(config)  # it is kept, and read from other folders
     trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
-    history = History(config, trainer.network, trainer.dataset.class_names)
-    history.diverged = trainer.diverged
+    result = TrainingResult(config, trainer.network, trainer.dataset.class_names)
+    result.diverged = trainer.diverged
     watch = CollapseWatch(trainer)
 
     def record(epoch: int) -> None:
         rows, latents = measure_networks(trainer, epoch)
-        history.rows += rows
-        history.snapshots.record(epoch, latents, trainer.dataset.y_train)
+        result.rows += rows
+        result.snapshots.record(epoch, latents, trainer.dataset.y_train)
         if recorder:
-            recorder.save(trainer, history, rows)
+            recorder.save(trainer, result, rows)
         if not rows:
             return
         if progress:
             progress.measured(rows)
-        watch.look(history, rows)
+        watch.look(result, rows)
 
-    done = recorder.begin(trainer, history) if recorder else None
+    done = recorder.begin(trainer, result) if recorder else None
     if done is None:
         done = 0
         record(done)
@@ -110,7 +110,7 @@ def train(
             record(epoch)
         elif recorder and epoch % config.checkpoint_every == 0:
             recorder.checkpoint(trainer, epoch)
-    return history
+    return result
 
 
 def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Dataset:

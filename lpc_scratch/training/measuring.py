@@ -8,7 +8,7 @@ from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import balance, margin, measure
 from lpc_scratch.theory.phases import excess, is_trivial, only_guesses
-from lpc_scratch.training.history import History, Row
+from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
 
@@ -21,7 +21,7 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     Returns
     -------
     rows : list of dict
-        One row for each member that has not diverged, by the names of `history.COLUMNS`.
+        One row for each member that has not diverged, by the names of `result.COLUMNS`.
     latents : float64 array (E, N, D)
         Latent activations of the training set, on the host.
 
@@ -112,8 +112,8 @@ class CollapseWatch:
         self._collapsed: set[int] = set()
         self._warned: set[int] = set()
 
-    def look(self, history: History, rows: list[Row]) -> None:
-        """Look at the measurements of an epoch, the last ones of the history.
+    def look(self, result: TrainingResult, rows: list[Row]) -> None:
+        """Look at the measurements of an epoch, the last ones of the result.
 
         Warns
         -----
@@ -122,7 +122,7 @@ class CollapseWatch:
         """
         if rows[0]["epoch"] == 0:
             return
-        first = {row["member"]: row for row in history.rows if row["epoch"] == 0}
+        first = {row["member"]: row for row in result.rows if row["epoch"] == 0}
         before, self._collapsed = self._collapsed, set()
         for row in rows:
             member, untrained = row["member"], first[row["member"]]

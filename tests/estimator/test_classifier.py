@@ -153,8 +153,8 @@ def test_fit_trains_as_the_training_loop_does_to_the_bit(digits, settings):
     X, y = digits[0].astype(settings.get("dtype", "float32")), digits[1]
     estimator = LPCClassifier(**settings).fit(X, y)
     settings["seeds"] = settings.pop("seed", 0)
-    history = train(TrainConfig(**settings), as_dataset(X, y))
-    assert_same_bits(estimator.parameters_, history.network.named_parameters())
+    result = train(TrainConfig(**settings), as_dataset(X, y))
+    assert_same_bits(estimator.parameters_, result.network.named_parameters())
     assert estimator.n_iter_ == len(estimator.loss_curve_) == 12
 
 

@@ -264,7 +264,7 @@ def test_accuracies_over_training_are_those_of_the_run(subject):
     )
     assert gap == pytest.approx(train - test)
     assert [m.level for m in found if m.measure == "gap"] == [
-        row["epoch"] for row in subject.run.history.rows if row["member"] == 0
+        row["epoch"] for row in subject.run.result.rows if row["member"] == 0
     ]
 
 

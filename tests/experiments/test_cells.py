@@ -6,7 +6,7 @@ import pytest
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import train_together
 from lpc_scratch.nn.penalties import PENALTIES
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 SMALL = TrainConfig(
     dataset="gaussians",

@@ -14,7 +14,7 @@ from lpc_scratch.plots.comparison import COMPARISON_PLOTS
 from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.sweep import SweepCommand
 from lpc_scratch.training import train
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 QUICK = [
     *("--dataset", "gaussians", "--gaussian-classes", "2", "--hidden", "8"),

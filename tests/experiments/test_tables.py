@@ -18,7 +18,7 @@ from lpc_scratch.experiments.tables import (
     phase_of,
 )
 from lpc_scratch.files.tables import write_csv, write_text
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 
 def make_result(status="finished", epochs=(0, 2), message="", **settings):

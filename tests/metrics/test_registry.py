@@ -3,7 +3,7 @@ import pytest
 
 from lpc_scratch.metrics import measure
 from lpc_scratch.metrics.registry import BY_NAME, METRICS, SECTIONS
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 H2 = np.array([[1, 1], [1, -1]])
 CODES = np.kron(np.kron(H2, H2), H2)[:, 1:]  # eight equally far codes of seven bits

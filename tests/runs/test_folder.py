@@ -17,7 +17,7 @@ from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.train import draw
 from lpc_scratch.training import load_configured_dataset, train
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 from lpc_scratch.training.step import TrainingStep
 from lpc_scratch.training.trainer import Trainer
 
@@ -79,14 +79,14 @@ def path(tmp_path):
 
 
 def test_folder_holds_the_configuration_environment_metrics_and_model(path):
-    history = run(path, SMALL)
+    result = run(path, SMALL)
     assert load_config(path / "config.yaml", TrainConfig) == SMALL
     environment = json.loads((path / "environment.json").read_text())
     assert environment["packages"]["numpy"] == np.__version__
     assert (path / "metrics.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
-    assert read_metrics(path / "metrics.csv") == history.rows
+    assert read_metrics(path / "metrics.csv") == result.rows
     tensors, metadata = load_tensors(path / "model.safetensors")
-    parameters = history.network.named_parameters()
+    parameters = result.network.named_parameters()
     assert tensors.keys() == parameters.keys()
     assert all(np.array_equal(tensors[name], parameters[name]) for name in parameters)
     assert metadata["epoch"] == "6"
@@ -122,7 +122,7 @@ def test_run_on_a_device_is_kept_and_resumed(path, request, stand_in):
     run(path, dataclasses.replace(config, epochs=2))
     parts = run(path, config, resume=True)
     assert np.array_equal(
-        *(backend.to_host(history.network.parameters) for history in (whole, parts))
+        *(backend.to_host(result.network.parameters) for result in (whole, parts))
     )
 
 
@@ -148,9 +148,9 @@ def test_rows_after_the_last_checkpoint_are_measured_again(path):
     run(path, SMALL, resume=True)
     state.write_bytes(checkpoint)  # as if killed between the rows and the checkpoint of epoch 6
     metrics.write_text(metrics.read_text() + "6,0,0,10.0,0.0")  # with a torn line
-    history = run(path, SMALL, resume=True)
+    result = run(path, SMALL, resume=True)
     assert [row["epoch"] for row in read_metrics(metrics)] == [0, 2, 4, 6]
-    assert history.snapshots.epochs == [0, 2, 4, 6]
+    assert result.snapshots.epochs == [0, 2, 4, 6]
 
 
 def test_folder_that_holds_a_run_is_refused_unless_resumed_or_overwritten(path):

@@ -15,7 +15,7 @@ from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import read_metrics
 from lpc_scratch.train import main
-from lpc_scratch.training.history import COLUMNS
+from lpc_scratch.training.result import COLUMNS
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 RUN = [

@@ -55,31 +55,31 @@ def damaged(whole, path):
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
 def test_loaded_run_answers_as_the_trained_network_to_the_bit(path, digits, architecture, seeds):
-    history = run(path, architecture=architecture, seeds=seeds, dropout=0.2, evaluate_every=2)
+    result = run(path, architecture=architecture, seeds=seeds, dropout=0.2, evaluate_every=2)
     loaded = load_run(path)
-    latent, logits = latent_and_logits(history.network, digits.x_test)
+    latent, logits = latent_and_logits(result.network, digits.x_test)
     assert np.array_equal(loaded.latent(digits.x_test), latent)
     assert np.array_equal(loaded.logits(digits.x_test), logits)
     assert loaded.network.stack == ((2,) if len(seeds) == 2 else ())
     right = np.atleast_2d(loaded.predict(digits.x_test) == digits.y_test).mean(axis=-1)
-    measured = [row["test_accuracy"] for row in history.rows if row["epoch"] == 2]
+    measured = [row["test_accuracy"] for row in result.rows if row["epoch"] == 2]
     assert right.tolist() == measured
 
 
 def test_loaded_run_has_configuration_history_and_description(path, digits):
-    history = run(path, seeds=(0, 1))
+    result = run(path, seeds=(0, 1))
     loaded = load_run(str(path))
     assert loaded.folder == path
-    assert loaded.config == history.config
+    assert loaded.config == result.config
     assert loaded.epoch == 2
-    assert loaded.history.rows == history.rows
-    assert np.array_equal(loaded.history.column("nc1", 1), history.column("nc1", 1))
-    ours, theirs = loaded.history.snapshots.to_arrays(), history.snapshots.to_arrays()
+    assert loaded.result.rows == result.rows
+    assert np.array_equal(loaded.result.column("nc1", 1), result.column("nc1", 1))
+    ours, theirs = loaded.result.snapshots.to_arrays(), result.snapshots.to_arrays()
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
     assert (loaded.class_names, loaded.image_shape) == (digits.class_names, (8, 8))
     assert (loaded.scale, loaded.shift) == (digits.scale, digits.shift)
     assert loaded.feature_mean is None
-    assert loaded.history.class_names == digits.class_names
+    assert loaded.result.class_names == digits.class_names
 
 
 @pytest.mark.parametrize(
@@ -137,17 +137,17 @@ def test_features_of_ones_own_are_standardised_as_in_training(path, tmp_path, rn
     x = 1.7e9 + 60 * rng.normal(size=(90, 3))  # time stamps: float32 cannot tell them apart
     y = np.arange(90) % 3
     np.savez(tmp_path / "mine.npz", x_train=x + y[:, None], y_train=y, x_test=x[:30], y_test=y[:30])
-    history = run(path, dataset=str(tmp_path / "mine.npz"), dtype=dtype)
+    result = run(path, dataset=str(tmp_path / "mine.npz"), dtype=dtype)
     loaded, mean = load_run(path), (x + y[:, None]).mean(axis=0)
     expected = (x[:30] - mean) / (x + y[:, None]).std(axis=0)
     assert loaded.standardise(x[:30]) == pytest.approx(expected, abs=1e-5)
-    assert np.array_equal(loaded.logits(x[:30]), history.network.predict(x[:30]))
+    assert np.array_equal(loaded.logits(x[:30]), result.network.predict(x[:30]))
     assert loaded.logits(x[:30]).dtype == dtype
 
 
 def test_run_in_float64_without_hidden_layers_is_loaded(path, digits):
-    history = run(path, hidden=(), dtype="float64")
-    latent, _ = latent_and_logits(history.network, digits.x_test)
+    result = run(path, hidden=(), dtype="float64")
+    latent, _ = latent_and_logits(result.network, digits.x_test)
     assert np.array_equal(load_run(path).latent(digits.x_test), latent)
 
 
@@ -187,7 +187,7 @@ def test_interrupted_run_is_loaded_as_of_its_last_checkpoint(path):
         train(config, recorder=RunFolder(path), progress=Interrupt(6))
     loaded = load_run(path)
     assert loaded.epoch == 6
-    assert loaded.history.snapshots.epochs == [0, 4]
+    assert loaded.result.snapshots.epochs == [0, 4]
     whole = train(dataclasses.replace(config, epochs=6))
     assert np.array_equal(loaded.network.parameters, whole.network.parameters)
 
@@ -199,8 +199,8 @@ def test_rows_after_the_saved_network_are_left_out(path):
     (path / "model.safetensors").write_bytes(model)  # as if killed before it was replaced
     loaded = load_run(path)
     assert loaded.epoch == 2
-    assert [row["epoch"] for row in loaded.history.rows] == [0, 1, 2]
-    assert loaded.history.snapshots.epochs == [0, 1, 2]
+    assert [row["epoch"] for row in loaded.result.rows] == [0, 1, 2]
+    assert loaded.result.snapshots.epochs == [0, 1, 2]
 
 
 def replace_text(name, old, new):

@@ -70,7 +70,7 @@ def test_every_door_standardises_inputs_as_stored_once(rng, write):
     right = trained.network.predict(data.x_test).argmax(-1) == data.y_test
     assert right.mean() == last["test_accuracy"] > 0.8
     run = load_run("run")
-    assert (run.predict(data.x_test) == data.y_test).mean() == run.history.rows[-1]["test_accuracy"]
+    assert (run.predict(data.x_test) == data.y_test).mean() == run.result.rows[-1]["test_accuracy"]
     assert np.array_equal(run.load_dataset().x_test, data.x_test)
 
 
@@ -116,7 +116,7 @@ def test_every_suite_finds_the_accuracy_that_the_run_has_measured(rng, write, ca
         write(name, rng)
     run = ["--dataset", name, *QUICK, "--epochs", "4", "--output", "run", "--quiet"]
     assert train.main(run) == 0
-    data, measured = load_dataset(name), load_run("run").history.rows[-1]["test_accuracy"]
+    data, measured = load_dataset(name), load_run("run").result.rows[-1]["test_accuracy"]
     assert measured > 0.8
     steps = 4 * (len(data.x_train) // 64)  # as many as the run has taken, on as many samples
     everything = ["--samples", "1000", "--train-samples", "10000", "--steps", str(steps)]
@@ -187,7 +187,7 @@ def test_run_of_version_0_1_0_answers_and_goes_on_as_it_did(name):
     count = expected[name].shape[-2]
     assert run.logits(data.x_test[:count]) == pytest.approx(expected[name], abs=1e-6)
     assert train.main(["--resume", "--output", name, "--epochs", "5", "--quiet"]) == 0
-    losses = [row["loss"] for row in load_run(name).history.rows if row["epoch"] == 5]
+    losses = [row["loss"] for row in load_run(name).result.rows if row["epoch"] == 5]
     assert losses == pytest.approx(expected[f"{name}-loss"].tolist(), rel=1e-4)
     assert load_run(name).fingerprint
 

@@ -13,7 +13,7 @@ from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.tensorboard import log as tensorboard_log
 from lpc_scratch.tensorboard.log import GROUPS, TensorBoardLog
 from lpc_scratch.training import Recorder, load_configured_dataset, train
-from lpc_scratch.training.history import COLUMNS, EDGES
+from lpc_scratch.training.result import COLUMNS, EDGES
 from lpc_scratch.training.trainer import Trainer
 
 pytest.importorskip("tensorboardX", reason="writes the events: pip install tensorboardX")
@@ -38,12 +38,12 @@ MEASUREMENTS = [column for column in COLUMNS if column not in ("epoch", "member"
 
 
 def run(config, folder, *, close=True, dataset=None, **modes):
-    """Train with a log, and return the history and the log."""
+    """Train with a log, and return the result and the log."""
     log = TensorBoardLog(RunFolder(folder, **modes), folder)
-    history = train(config, dataset, recorder=log)
+    result = train(config, dataset, recorder=log)
     if close:
         log.close()
-    return history, log
+    return result, log
 
 
 def read(path):
@@ -71,12 +71,12 @@ def test_every_measurement_has_a_section():
 
 
 def test_curves_are_the_rows_of_each_network(pair):
-    history, log = pair
+    result, log = pair
     scalars, _ = read(log.path)
     expected = {
         f"{group}/{column}/seed-{member}": [
             (epoch, pytest.approx(value, rel=1e-6, nan_ok=True))
-            for epoch, value in zip((0, 2, 4), history.column(column, member), strict=True)
+            for epoch, value in zip((0, 2, 4), result.column(column, member), strict=True)
         ]
         for group, columns in GROUPS.items()
         for column in columns
@@ -111,11 +111,11 @@ def test_networks_share_a_chart_of_each_measurement(pair):
 
 
 def test_histograms_are_those_of_the_snapshots(pair):
-    history, log = pair
+    result, log = pair
     _, reader = read(log.path)
     events = reader.Histograms("latent/histogram/seed-1")
-    assert [event.step for event in events] == history.snapshots.epochs
-    for event, counts in zip(events, history.snapshots.counts, strict=True):
+    assert [event.step for event in events] == result.snapshots.epochs
+    for event, counts in zip(events, result.snapshots.counts, strict=True):
         histogram = event.histogram_value
         assert histogram.bucket == counts[1].tolist()
         assert histogram.bucket_limit == EDGES[1:].tolist()
@@ -134,21 +134,21 @@ def test_killed_run_has_its_points(tmp_path):
 def test_resumed_run_has_every_point_once(tmp_path):
     run(SMALL, tmp_path)
     longer = dataclasses.replace(SMALL, epochs=8)
-    history, log = run(longer, tmp_path, resume=True)
+    result, log = run(longer, tmp_path, resume=True)
     scalars, reader = read(log.path)
     assert [step for step, _ in scalars["loss/loss"]] == [0, 2, 4, 6, 8]
-    assert [v for _, v in scalars["loss/loss"]] == pytest.approx(history.column("loss"), rel=1e-6)
+    assert [v for _, v in scalars["loss/loss"]] == pytest.approx(result.column("loss"), rel=1e-6)
     assert [event.step for event in reader.Histograms("latent/histogram")] == [0, 2, 4, 6, 8]
 
 
 def test_points_are_as_far_apart_as_training_took(tmp_path):
     run(SMALL, tmp_path)
     longer = dataclasses.replace(SMALL, epochs=8)
-    history, log = run(longer, tmp_path, resume=True)
+    result, log = run(longer, tmp_path, resume=True)
     _, reader = read(log.path)
     for events in (reader.Scalars("loss/loss"), reader.Histograms("latent/histogram")):
         times = np.array([event.wall_time for event in events])
-        took = np.diff(history.column("seconds"))[:2]  # of the epochs that were logged again
+        took = np.diff(result.column("seconds"))[:2]  # of the epochs that were logged again
         assert np.diff(times)[:2] == pytest.approx(took, abs=1e-5)
         assert (np.diff(times) > 0).all()
 
@@ -183,11 +183,11 @@ def test_overwriting_a_run_removes_its_log(tmp_path):
 def test_numbers_beyond_float32_do_not_stop_a_run(tmp_path, caplog):
     log = TensorBoardLog(RunFolder(tmp_path), tmp_path)
     trainer = Trainer(SMALL, load_configured_dataset(SMALL))
-    history = train(dataclasses.replace(SMALL, epochs=0))
+    result = train(dataclasses.replace(SMALL, epochs=0))
     odd = {"nc1": np.nan, "cdnv": np.inf, "latent_entropy": -np.inf, "loss": np.float64(1e300)}
-    history.rows = [history.rows[0] | odd]
-    history.snapshots.counts = [np.zeros_like(history.snapshots.counts[0])]
-    log.save(trainer, history, history.rows)
+    result.rows = [result.rows[0] | odd]
+    result.snapshots.counts = [np.zeros_like(result.snapshots.counts[0])]
+    log.save(trainer, result, result.rows)
     log.close()
     scalars, reader = read(log.path)
     assert np.isnan(scalars["collapse/nc1"][0][1])
@@ -199,12 +199,12 @@ def test_numbers_beyond_float32_do_not_stop_a_run(tmp_path, caplog):
 
 
 def test_projector_shows_latent_points_with_their_classes(pair):
-    history, log = pair
+    result, log = pair
     projector_config = read_projector_config(log.path)
     names = [embedding.tensor_name for embedding in projector_config.embeddings]
     assert names == ["latent/seed-0:00004", "latent/seed-1:00004"]  # and the epoch
     dataset = load_configured_dataset(PAIR)
-    latent, _ = latent_and_logits(history.network, dataset.x_test)
+    latent, _ = latent_and_logits(result.network, dataset.x_test)
     for embedding, points in zip(projector_config.embeddings, latent, strict=True):
         assert np.loadtxt(log.path / embedding.tensor_path) == pytest.approx(points, rel=1e-4)
         classes = (log.path / embedding.metadata_path).read_text().splitlines()
@@ -264,8 +264,8 @@ def test_diverged_networks_are_not_projected(tmp_path):
     config = dataclasses.replace(PAIR, epochs=0)
     trainer = Trainer(config, load_configured_dataset(config), keep_going=True)
     trainer.diverged[0] = "training diverged"
-    log, history = TensorBoardLog(RunFolder(tmp_path), tmp_path), train(config)
-    log.save(trainer, history, history.rows)
+    log, result = TensorBoardLog(RunFolder(tmp_path), tmp_path), train(config)
+    log.save(trainer, result, result.rows)
     log.close()
     (embedding,) = read_projector_config(log.path).embeddings
     assert embedding.tensor_name == "latent/seed-1:00000"
@@ -309,10 +309,10 @@ def test_run_is_kept_before_it_is_logged(tmp_path):
     calls = []
 
     class Calls(Recorder):
-        def begin(self, trainer, history):
+        def begin(self, trainer, result):
             calls.append("begin")
 
-        def save(self, trainer, history, new_rows):
+        def save(self, trainer, result, new_rows):
             calls.append(("save", (tmp_path / "tensorboard").exists()))
             raise RunFolderError("full")
 

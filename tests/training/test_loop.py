@@ -9,7 +9,7 @@ from lpc_scratch.metrics import measure
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.theory.phases import only_guesses
 from lpc_scratch.training import Recorder, load_configured_dataset, train
-from lpc_scratch.training.history import COLUMNS, EDGES
+from lpc_scratch.training.result import COLUMNS, EDGES
 from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(
@@ -25,26 +25,26 @@ TINY = dataclasses.replace(SMALL, gaussian_classes=2, seeds=(0,))
 
 
 @pytest.fixture(scope="module")
-def history():
+def result():
     return train(SMALL)
 
 
-def test_history_has_a_row_for_every_measured_epoch_and_member(history):
-    measured = [(row["epoch"], row["member"], row["seed"]) for row in history.rows]
+def test_result_has_a_row_for_every_measured_epoch_and_member(result):
+    measured = [(row["epoch"], row["member"], row["seed"]) for row in result.rows]
     assert measured == [(e, m, m) for e in (0, 2, 4, 5) for m in (0, 1)]
-    assert all(tuple(row) == COLUMNS for row in history.rows)
-    assert history.column("epoch", member=1).tolist() == [0, 2, 4, 5]
+    assert all(tuple(row) == COLUMNS for row in result.rows)
+    assert result.column("epoch", member=1).tolist() == [0, 2, 4, 5]
 
 
-def test_rows_describe_each_network_on_the_whole_training_set(history):
-    dataset, row = load_configured_dataset(SMALL), history.rows[-1]
-    latent, logits = (outputs[1] for outputs in latent_and_logits(history.network, dataset.x_train))
+def test_rows_describe_each_network_on_the_whole_training_set(result):
+    dataset, row = load_configured_dataset(SMALL), result.rows[-1]
+    latent, logits = (outputs[1] for outputs in latent_and_logits(result.network, dataset.x_train))
     predictions = logits.argmax(-1)
     measured = measure(
         latent,
         dataset.y_train,
         predictions=predictions,
-        classifier_weight=history.network.classifier.W[1],
+        classifier_weight=result.network.classifier.W[1],
     )
     assert {name: row[name] for name in measured} == pytest.approx(measured, nan_ok=True)
     assert row["train_accuracy"] == np.mean(predictions == dataset.y_train) > 0.9
@@ -64,7 +64,7 @@ def test_measured_epochs_are_kept_and_as_many_others_as_asked(every, kept):
     epochs = []
 
     class Epochs(Recorder):
-        def save(self, trainer, history, new_rows):
+        def save(self, trainer, result, new_rows):
             epochs.append(new_rows[0]["epoch"])
 
         def checkpoint(self, trainer, epoch):
@@ -74,13 +74,13 @@ def test_measured_epochs_are_kept_and_as_many_others_as_asked(every, kept):
     assert epochs == kept
 
 
-def test_measuring_more_often_does_not_change_the_training(history):
+def test_measuring_more_often_does_not_change_the_training(result):
     often = train(dataclasses.replace(SMALL, evaluate_every=1))
-    assert np.array_equal(often.network.parameters, history.network.parameters)
+    assert np.array_equal(often.network.parameters, result.network.parameters)
 
 
-def test_snapshots_hold_histograms_and_class_means(history):
-    arrays = history.snapshots.to_arrays()
+def test_snapshots_hold_histograms_and_class_means(result):
+    arrays = result.snapshots.to_arrays()
     assert arrays["epochs"].tolist() == [0, 2, 4, 5]
     assert arrays["counts"].shape == (4, 2, len(EDGES) - 1)
     assert (arrays["counts"].sum(-1) == 2000 * 4).all()
@@ -103,9 +103,9 @@ def test_only_the_penalty_collapses_the_classes():
     config = TrainConfig(hidden=(64,), learning_rate=2e-3, epochs=20)
     nc1 = {}
     for architecture in ("binary", "linear", "nonlinear", "none"):
-        history = train(dataclasses.replace(config, architecture=architecture))
-        nc1[architecture] = history.rows[-1]["nc1"]
-        assert history.rows[-1]["test_accuracy"] > 0.94
+        result = train(dataclasses.replace(config, architecture=architecture))
+        nc1[architecture] = result.rows[-1]["nc1"]
+        assert result.rows[-1]["test_accuracy"] > 0.94
     assert nc1["binary"] < 0.2 * min(nc1["linear"], nc1["nonlinear"], nc1["none"])
 
 
@@ -128,8 +128,8 @@ def test_collapse_to_one_point_is_warned_about(settings):
 
 def test_collapse_that_passes_is_not_warned_about():
     config = dataclasses.replace(SMALL, evaluate_every=1)  # warnings are errors in these tests
-    history = train(config)
-    assert history.column("train_accuracy", member=1)[1] < 0.3 < history.rows[-1]["train_accuracy"]
+    result = train(config)
+    assert result.column("train_accuracy", member=1)[1] < 0.3 < result.rows[-1]["train_accuracy"]
     train(dataclasses.replace(SMALL, learning_rate=1e-7))  # untrained, not collapsed
 
 
@@ -158,16 +158,16 @@ def test_guess_is_neither_surer_nor_righter_than_the_shares(
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine"])
 def test_no_epochs_give_the_untrained_network(schedule):
-    history = train(dataclasses.replace(TINY, epochs=0, learning_rate_schedule=schedule))
+    result = train(dataclasses.replace(TINY, epochs=0, learning_rate_schedule=schedule))
     untrained = Trainer(TINY, load_configured_dataset(TINY)).network
-    assert np.array_equal(history.network.parameters, untrained.parameters)
-    assert [row["epoch"] for row in history.rows] == [0]
+    assert np.array_equal(result.network.parameters, untrained.parameters)
+    assert [row["epoch"] for row in result.rows] == [0]
 
 
-def test_outputs_do_not_depend_on_the_chunks_they_are_computed_in(history, monkeypatch):
+def test_outputs_do_not_depend_on_the_chunks_they_are_computed_in(result, monkeypatch):
     dataset = load_configured_dataset(SMALL)
-    whole = latent_and_logits(history.network, dataset.x_train)
+    whole = latent_and_logits(result.network, dataset.x_train)
     monkeypatch.setattr("lpc_scratch.nn.inference.CHUNK", 300)
-    for full, parts in zip(whole, latent_and_logits(history.network, dataset.x_train), strict=True):
+    for full, parts in zip(whole, latent_and_logits(result.network, dataset.x_train), strict=True):
         assert parts.shape == full.shape
         assert np.allclose(full, parts, rtol=1e-5, atol=1e-6)

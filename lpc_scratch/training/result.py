@@ -60,7 +60,7 @@ class Snapshots:
 
 
 @dataclass
-class History:
+class TrainingResult:
     """The result of `lpc_scratch.training.train`.
 
     Attributes
