@@ -191,6 +191,38 @@ class Reference:
         value = self._number(gamma, z) * self.mean_square(z)
         return value[..., 0, 0], self.xp.multiply(z, self._number(gamma * _slope(z), z), out=out)
 
+    def lp_penalty(
+        self, z: Array, gamma: float | Array, power: float, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma times the mean of |z|^p over batch and coordinates, p >= 1, and its gradient.
+
+        That is gamma p sign(z) |z|^(p-1) / (B D), and 0 where z is 0, at p = 1 too.
+        """
+        size = self.xp.abs(z)
+        slope = size ** (power - 1)
+        size *= slope
+        value = self._number(gamma, z) * size.mean(axis=(-2, -1), keepdims=True)
+        slope *= self._number(gamma * (power / 2 * _slope(z)), z)
+        return value[..., 0, 0], self.xp.multiply(self.xp.sign(z), slope, out=out)
+
+    def max_penalty(
+        self, z: Array, gamma: float | Array, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """gamma times the mean over the batch of max_i z_bi², and its gradient.
+
+        That is gamma 2 z_bi / B at the largest |z_bi| of a sample, and 0 elsewhere. Coordinates
+        that share the largest get an equal share of it: the mean of the gradients that each would
+        have alone, so that no coordinate is preferred.
+        """
+        xp, size = self.xp, self.xp.abs(z)
+        largest = xp.max(size, axis=-1, keepdims=True)
+        at_largest = size == largest
+        value = self._number(gamma, z) * xp.mean(largest * largest, axis=-2, keepdims=True)
+        dz = xp.multiply(z, at_largest, out=out)
+        dz *= self._number(gamma * (2 / z.shape[-2]), z)
+        dz /= xp.sum(at_largest, axis=-1, keepdims=True, dtype=z.dtype)
+        return value[..., 0, 0], dz
+
     def mean_square(self, z: Array) -> Array:
         """Mean of z² over batch and coordinates, of shape (..., 1, 1)."""
         return self.xp.mean(z * z, axis=(-2, -1), keepdims=True)

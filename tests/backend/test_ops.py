@@ -20,6 +20,7 @@ NAMES = [
     if not name.startswith("_") and name not in ("compiles", "dropout_generators")
 ]
 DEVICES = ["eager", "kernels"]
+PENALTIES = ["exp", "exp_coordinate", "exp_sample", "l2", "max"]
 
 
 @pytest.fixture(
@@ -80,7 +81,8 @@ def case(name, rng, stack, shape=(6, 5)):
         "sgd_step": (*flat[0], 0.1, 0.9, 0.01),
         "adam_step": (*flat[0], flat[1], 3, 0.1, (0.9, 0.999), 1e-8, 0.01, False),
         "mean_square": (x,),
-    } | {f"{p}_penalty": (x, gamma) for p in ("exp", "exp_coordinate", "exp_sample", "l2")}
+        "lp_penalty": (x, gamma, 3.0),
+    } | {f"{p}_penalty": (x, gamma) for p in PENALTIES}
 
 
 @pytest.mark.parametrize("stack", [(), (3,)])
@@ -136,7 +138,9 @@ WITH_OUT = [
 @pytest.mark.parametrize("name", WITH_OUT)
 def test_result_is_written_where_it_is_asked_for(device, rng, name):
     ops, to_device, to_host = device
-    arguments = [to_device(a) for a in case(name, rng, (3,))[name]]
+    arguments = [
+        to_device(a) if isinstance(a, np.ndarray) else a for a in case(name, rng, (3,))[name]
+    ]
     expected = getattr(ops, name)(*arguments)
     expected = expected[1] if isinstance(expected, tuple) else expected
     out = to_device(np.full(expected.shape, np.nan))

@@ -4,9 +4,10 @@ from sklearn.metrics import log_loss
 
 from lpc_scratch.nn.gradcheck import assert_gradient
 from lpc_scratch.nn.losses import LOSSES, double_softmax_cross_entropy, softmax_cross_entropy
-from lpc_scratch.nn.penalties import PENALTIES
+from lpc_scratch.nn.penalties import PENALTIES, PENALTY_NAMES, penalty_of
 
 STACKS = [(), (3,)]
+ALL_PENALTIES = PENALTIES | {f"lp at {p}": penalty_of("lp", p) for p in (1.0, 1.5, 2.0, 4.0)}
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -23,14 +24,14 @@ def test_loss_gradient_matches_central_differences(backend, rng, name, stack):
 
 
 @pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", ALL_PENALTIES)
 def test_penalty_gradient_matches_central_differences(backend, rng, name, stack):
     z = backend.to_device(rng.normal(size=(*stack, 5, 4)))
     gamma = backend.to_device(10.0 ** np.arange(3).reshape(3, 1, 1)) if stack else 10.0
     weights = backend.to_device(rng.normal(size=stack))
-    _, dz = PENALTIES[name](z, gamma)
+    _, dz = ALL_PENALTIES[name](z, gamma)
     assert_gradient(
-        lambda z: PENALTIES[name](z, gamma)[0], z, weights[..., None, None] * dz, weights
+        lambda z: ALL_PENALTIES[name](z, gamma)[0], z, weights[..., None, None] * dz, weights
     )
 
 
@@ -71,20 +72,65 @@ def test_penalties_have_their_stated_values():
         "exp-coordinate": (e(1) + e(4) + e(0) + e(1)) / 4,
         "exp-sample": (e(5 / 2) + e(1 / 2)) / 2,
         "l2": 6 / 4,
+        "max": (4 + 1) / 2,
+        "lp at 1.0": 4 / 4,
+        "lp at 1.5": (1 + 2**1.5 + 0 + 1) / 4,
+        "lp at 2.0": 6 / 4,
+        "lp at 4.0": (1 + 16 + 0 + 1) / 4,
     }
+    assert expected.keys() == ALL_PENALTIES.keys()
     for name, value in expected.items():
-        assert PENALTIES[name](z, 3.0)[0] == pytest.approx(3 * value, rel=1e-14)
+        assert ALL_PENALTIES[name](z, 3.0)[0] == pytest.approx(3 * value, rel=1e-14)
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", ALL_PENALTIES)
+def test_penalty_is_least_at_the_origin_and_flat_there(name):
+    value, dz = ALL_PENALTIES[name](np.zeros((3, 2)), 2.0)
+    assert value == 2.0 * ALL_PENALTIES[name].minimum
+    assert np.array_equal(dz, np.zeros((3, 2)))
+
+
+def test_largest_coordinates_of_a_sample_share_the_gradient_equally():
+    z = np.array([[[3.0, -3.0, 1.0], [0.5, 2.0, -1.0]]])
+    value, dz = penalty_of("max")(z, np.array([[[4.0]]]))
+    assert value == 4 * (9 + 4) / 2
+    # 4 * 2 z / B at the largest, half of that for each of two
+    assert dz.tolist() == [[[6.0, -6.0, 0.0], [0.0, 8.0, 0.0]]]
+
+
+def test_lp_at_one_has_the_sign_for_gradient():
+    _, dz = penalty_of("lp", 1.0)(np.array([[2.0, -0.5], [0.0, 1e-9]]), 4.0)
+    assert dz.tolist() == [[1.0, -1.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("name", PENALTY_NAMES)
+def test_every_name_has_a_penalty(name):
+    assert penalty_of(name) == PENALTIES.get(name, penalty_of("lp", 4.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("l3",), "unknown penalty 'l3': choose from exp, .*, max, lp"),
+        (("lp", 0.5), "at least 1, and this is 0.5"),
+        (("lp", np.inf), "finite power of at least 1, and this is inf"),
+        (("lp", np.nan), "this is nan"),
+    ],
+)
+def test_penalty_that_does_not_exist_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        penalty_of(*arguments)
+
+
+@pytest.mark.parametrize("name", ALL_PENALTIES)
 def test_penalty_does_not_depend_on_the_batch_or_latent_size(name, rng):
     z = rng.normal(size=(4, 3))
-    value = PENALTIES[name](z)[0]
-    assert PENALTIES[name](np.tile(z, (5, 1)))[0] == pytest.approx(value, rel=1e-12)
-    assert PENALTIES[name](np.tile(z, (1, 2)))[0] == pytest.approx(value, rel=1e-12)
+    value = ALL_PENALTIES[name](z)[0]
+    assert ALL_PENALTIES[name](np.tile(z, (5, 1)))[0] == pytest.approx(value, rel=1e-12)
+    assert ALL_PENALTIES[name](np.tile(z, (1, 2)))[0] == pytest.approx(value, rel=1e-12)
 
 
-@pytest.mark.parametrize("function", [*LOSSES.values(), *PENALTIES.values()])
+@pytest.mark.parametrize("function", [*LOSSES.values(), *ALL_PENALTIES.values()])
 def test_values_and_gradients_keep_float32_and_the_buffer_given(function, rng):
     z = rng.normal(size=(2, 6, 4)).astype(np.float32)
     out = np.empty_like(z)
