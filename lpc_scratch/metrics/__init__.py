@@ -2,7 +2,8 @@
 
 ``collapse`` asks whether the points of a class meet and the class means form a simplex;
 ``binarity`` asks whether every latent coordinate takes two values and every class one code, and
-``codes`` how far apart these codes are; ``entropy`` asks how little room the points leave one
+``codes`` how far apart these codes are; ``axes`` asks whether that is a matter of the axes of the
+latent, and whose signs a code repeats; ``entropy`` asks how little room the points leave one
 another; ``measure`` computes all of it at once, and ``registry`` says how each value is shown.
 ``equilibrium`` asks where the pull of cross-entropy and the push of the penalty on the latent
 balance, and what gamma a run bears.
@@ -14,6 +15,7 @@ The package stands alone, for networks of any origin: it imports NumPy, and SciP
 scikit-learn where a function needs them, but nothing else of :mod:`lpc_scratch`.
 """
 
+from lpc_scratch.metrics.axes import entry_kurtosis, initial_code_share, rotated_kurtosis
 from lpc_scratch.metrics.binarity import (
     MixtureFit,
     class_codes,
@@ -41,6 +43,7 @@ from lpc_scratch.metrics.collapse import (
     cdnv,
     centered_class_means,
     class_means,
+    classifier_mean_share,
     equiangularity,
     equinorm,
     etf_distance,
@@ -48,6 +51,7 @@ from lpc_scratch.metrics.collapse import (
     mean_class_distance,
     nearest_class_mean_disagreement,
     self_duality,
+    variability_quotient,
     within_class_scatter_trace,
     within_class_variability,
 )
@@ -79,11 +83,13 @@ __all__ = [
     "centered_class_means",
     "class_codes",
     "class_means",
+    "classifier_mean_share",
     "code_geometry",
     "distance_to_class_mean",
     "distance_to_code",
     "distinct_codes",
     "energy",
+    "entry_kurtosis",
     "equiangularity",
     "equinorm",
     "etf_distance",
@@ -93,6 +99,7 @@ __all__ = [
     "fpr_at_tpr",
     "group_by_class",
     "hamming_distances",
+    "initial_code_share",
     "largest_gamma",
     "latent_entropy",
     "latent_norm",
@@ -104,11 +111,13 @@ __all__ = [
     "nearest_class_mean_disagreement",
     "negative_log_likelihood",
     "reliability",
+    "rotated_kurtosis",
     "same_code_share",
     "self_duality",
     "sign_purity",
     "simplex_hamming",
     "softmax_probabilities",
+    "variability_quotient",
     "within_class_scatter_trace",
     "within_class_variability",
 ]

@@ -42,12 +42,14 @@ class MixtureFit:
     ----------
     means, sigmas, weights : (D, 2) the components; the first was started from the lower values
     score : (D,) mean log-likelihood of a sample, in nats
+    within : (D,) variance within the two clusters that the fit was started from, in its unit
     """
 
     means: FloatArray
     sigmas: FloatArray
     weights: FloatArray
     score: FloatArray
+    within: FloatArray
 
     @property
     def gmm_score(self) -> float:
@@ -74,6 +76,19 @@ class MixtureFit:
         """
         distance = np.abs(self.means[:, 0] - self.means[:, 1])
         return _mean_or_nan(distance / self.sigmas.mean(axis=1))
+
+    @property
+    def two_values(self) -> float:
+        """Mean over coordinates of the share of the variance that lies within two groups.
+
+        The two groups of a coordinate are those of 2-means: the cut of its sorted samples that
+        leaves the least variance within. Between 0 (two values) and 1, without unit; a Gaussian
+        coordinate has 1 - 2/π = 0.363, a uniform one 1/4, and two equally heavy peaks at distance
+        d in their standard deviations 1 / (1 + d²/4): 0.04 at 10. Nothing is fitted but the cut,
+        every sample counts the same, and the classes are not asked. One class against the rest
+        are two values as well: the kurtosis of the class means tells that from a code.
+        """
+        return _mean_or_nan(self.within)
 
 
 def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000) -> MixtureFit:
@@ -102,7 +117,7 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
     varying = np.flatnonzero(spread > 1e-12 * np.abs(z).max(axis=1))
 
     means, sigmas, weights = np.full((3, len(z), 2), np.nan)
-    score = np.full(len(z), np.nan)
+    score, within = np.full((2, len(z)), np.nan)
     with (
         config_context(assume_finite=True, skip_parameter_validation=True),
         warnings.catch_warnings(),
@@ -110,12 +125,15 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
         # where 100 iterations do not settle (no clear peaks), the last fit is good enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         for d in varying:
-            mixture = _fit_mixture(centered[d] / std[d])
+            x = centered[d] / std[d]
+            parts = _two_means(x)
+            within[d] = sum(((part - part.mean()) ** 2).sum() for part in parts) / len(x)
+            mixture = _fit_mixture(x, parts)
             means[d] = mixture.means_[:, 0]
             sigmas[d] = np.sqrt(mixture.covariances_[:, 0])
             weights[d] = mixture.weights_
             score[d] = mixture.lower_bound_  # scikit-learn's name for the mean log-likelihood
-    return MixtureFit(means, sigmas, weights, score)
+    return MixtureFit(means, sigmas, weights, score, within)
 
 
 def sign_purity(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
@@ -188,15 +206,19 @@ def latent_norm(latent: npt.ArrayLike) -> float:
     return float(np.linalg.norm(as_matrix(latent, "latent"), axis=1).mean())
 
 
-def _fit_mixture(x: FloatArray) -> "GaussianMixture":
-    """Fit two Gaussians to standardised, sorted, not all equal numbers x (N,)."""
-    from sklearn.mixture import GaussianMixture
-
-    # 2-means cuts sorted x where the variance between the parts is largest: with mean 0 and k of N
-    # numbers below the cut, that variance is (sum of those k)² / (k (N - k))
+def _two_means(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Cut sorted numbers x (N,) of mean 0 in two, with the least variance within the parts."""
+    # the variance between the parts, with k of N numbers below the cut, is (sum of those k)² /
+    # (k (N - k)), and what it leaves is within
     k = np.arange(1, len(x))
     cut = 1 + np.argmax(np.cumsum(x)[:-1] ** 2 / (k * (len(x) - k)))
-    parts = x[:cut], x[cut:]
+    return x[:cut], x[cut:]
+
+
+def _fit_mixture(x: FloatArray, parts: tuple[FloatArray, FloatArray]) -> "GaussianMixture":
+    """Fit two Gaussians to standardised, not all equal numbers x (N,), from two parts of them."""
+    from sklearn.mixture import GaussianMixture
+
     # with all three starting values given, scikit-learn skips its own much slower search for them
     mixture = GaussianMixture(
         n_components=2,

@@ -59,6 +59,24 @@ def within_class_variability(latent: Latent, labels: npt.ArrayLike | None = None
     return float(groups.average((whitened**2).sum(axis=1)).mean() / len(M))
 
 
+def variability_quotient(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
+    """NC1 as a quotient: trace(Σ_W) / trace(Σ_B), all variance within classes over that between.
+
+    Σ_W and Σ_B as in :func:`within_class_variability`. Without unit; at least 0; 0 means that every
+    class is one point. Unchanged by shifts, rotations and scalings of the latent. With the
+    pseudo-inverse, one direction in which the class means hardly differ makes NC1 large; here the
+    directions in which they differ most count most. inf where all class means coincide; nan
+    where moreover all points do. Raises ValueError for a malformed ``latent`` or ``labels``, or
+    fewer than two classes. Source: Tirer, Huang and Niles-Weed 2023
+    ("Perturbation analysis of neural collapse").
+    """
+    groups = group_by_class(latent, labels, min_classes=2)
+    within, between = groups.variances.mean(), (groups.centered_means**2).sum(axis=1).mean()
+    if between == 0:
+        return np.inf if within else np.nan
+    return float(within / between)
+
+
 def cdnv(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     """Class-distance normalised variance: mean over pairs of (v_i + v_j) / (2 ||mu_i - mu_j||²).
 
@@ -161,6 +179,23 @@ def self_duality(M: npt.ArrayLike, classifier_weight: npt.ArrayLike) -> float:
     if not (matrix.any() and W.any()):
         return np.nan
     return float(np.sum((W / np.linalg.norm(W) - matrix.T / np.linalg.norm(matrix)) ** 2))
+
+
+def classifier_mean_share(classifier_weight: npt.ArrayLike) -> float:
+    """NC0: K ||w||² / ||W||_F², with w the mean over classes of the columns of W (D, K).
+
+    The share of the squared norm of the classifier that all classes have in common. It drops out of
+    the softmax, so the smaller the better: 0 for a centred classifier, which is necessary for NC3;
+    1/K for random columns; 1 where all columns are the same. Without unit; unchanged by scaling.
+    The softmax has a gradient without this part, so gradient descent without weight decay keeps w
+    itself; steps by signs do not. nan where W is 0. Raises ValueError unless W is a finite matrix.
+    Source: Zhao et al. 2026 (arXiv 2602.16642), who take the sum K w of the columns, which has the
+    scale of W; here it is relative.
+    """
+    W = as_matrix(classifier_weight, "classifier_weight")
+    if not W.any():
+        return np.nan
+    return float(W.shape[1] * np.sum(W.mean(axis=1) ** 2) / np.sum(W**2))
 
 
 def nearest_class_mean_disagreement(

@@ -3,6 +3,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.metrics import pairwise_distances
 from sklearn.mixture import GaussianMixture
 
@@ -52,6 +53,30 @@ def test_the_peak_distance_of_collapsed_coordinates_stays_honest():
     )
     two_points = np.array([[1.0], [1.0], [1.0], [-1.0]])
     assert binarity.fit_mixtures(two_points).peak_distance > 6e4
+
+
+def test_two_values_of_known_distributions():
+    assert binarity.fit_mixtures(NORMAL[:, None]).two_values == pytest.approx(
+        1 - 2 / np.pi, abs=1e-3
+    )
+    uniform = np.linspace(0, 1, 2000)[:, None]
+    assert binarity.fit_mixtures(uniform).two_values == pytest.approx(1 / 4, abs=1e-3)
+    for distance in (10, 1000):
+        peaks = two_peaks(4 / distance, 4 / distance)
+        expected = pytest.approx(1 / (1 + distance**2 / 4), rel=1e-3)
+        assert binarity.fit_mixtures(peaks).two_values == expected
+    assert binarity.fit_mixtures([[5.0], [5.0], [5.0], [-1.0]]).two_values < 1e-30
+
+
+def test_two_values_are_the_clusters_of_scikit_learn(rng):
+    latent = np.hstack([rng.normal(size=(300, 2)), rng.exponential(size=(300, 1))])
+    fit = binarity.fit_mixtures(latent)
+    shares = [
+        KMeans(2, n_init=20, random_state=0).fit(x[:, None]).inertia_ / (len(x) * x.var())
+        for x in latent.T
+    ]
+    assert fit.within == pytest.approx(shares, rel=1e-6)
+    assert fit.two_values == pytest.approx(np.mean(shares), rel=1e-6)
 
 
 def test_constant_coordinates_are_left_out():

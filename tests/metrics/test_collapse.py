@@ -64,6 +64,7 @@ def test_hand_worked_scatter():
     # v = 2 and 1, squared distance 16
     assert collapse.cdnv(TINY, TINY_LABELS) == pytest.approx(3 / 32)
     assert collapse.within_class_scatter_trace(TINY, TINY_LABELS) == pytest.approx(3 / 2)
+    assert collapse.variability_quotient(TINY, TINY_LABELS) == pytest.approx(3 / 8)
     means = collapse.class_means(TINY, TINY_LABELS)
     assert collapse.mean_class_distance(means) == pytest.approx(4)
 
@@ -74,6 +75,8 @@ def test_within_class_variability_matches_the_pseudo_inverse(blobs):
     sigma_w = np.mean([np.cov(latent[labels == c].T, ddof=0) for c in np.unique(labels)], axis=0)
     expected = np.trace(sigma_w @ np.linalg.pinv(M.T @ M / 4, rcond=1e-10)) / 4
     assert collapse.within_class_variability(latent, labels) == pytest.approx(expected)
+    quotient = np.trace(sigma_w) / np.trace(M.T @ M / 4)
+    assert collapse.variability_quotient(latent, labels) == pytest.approx(quotient)
 
 
 def test_within_class_variability_of_collapsed_float32_points(simplex):
@@ -86,7 +89,9 @@ def test_within_class_variability_of_collapsed_float32_points(simplex):
     assert value == pytest.approx(delta**2 / 12, rel=1e-3)
 
 
-@pytest.mark.parametrize("metric", [collapse.within_class_variability, collapse.cdnv])
+@pytest.mark.parametrize(
+    "metric", [collapse.within_class_variability, collapse.variability_quotient, collapse.cdnv]
+)
 def test_relative_scatter_ignores_shift_rotation_and_scale(metric, blobs, rng):
     latent, labels = blobs
     rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
@@ -103,9 +108,11 @@ def test_classes_on_one_line_are_measured_along_that_line_only():
 def test_coinciding_class_means_give_infinite_scatter_and_one_point_gives_nan():
     around_zero, labels = np.array([[1.0], [-1.0], [2.0], [-2.0]]), [0, 0, 1, 1]
     assert collapse.within_class_variability(around_zero, labels) == np.inf
+    assert collapse.variability_quotient(around_zero, labels) == np.inf
     assert collapse.cdnv(around_zero, labels) == np.inf
     one_point = np.full((4, 3), 0.1)
     assert np.isnan(collapse.within_class_variability(one_point, labels))
+    assert np.isnan(collapse.variability_quotient(one_point, labels))
     assert np.isnan(collapse.cdnv(one_point, labels))
 
 
@@ -116,9 +123,20 @@ def test_zero_vectors_have_no_shape():
         collapse.equiangularity,
         collapse.max_angle,
         collapse.etf_distance,
+        collapse.classifier_mean_share,
     ):
         assert np.isnan(metric(zeros))
     assert np.isnan(collapse.self_duality(zeros, zeros.T))
+
+
+def test_share_of_the_mean_in_a_classifier(rng):
+    assert collapse.classifier_mean_share([[1, 1, 1], [-2, -2, -2]]) == pytest.approx(1)
+    assert collapse.classifier_mean_share([[1, 0, -1]]) == 0
+    W = rng.normal(size=(4000, 10))
+    assert collapse.classifier_mean_share(W) == pytest.approx(1 / 10, rel=0.05)
+    A = W - W.mean(axis=1, keepdims=True)  # orthogonal to the rest of W
+    expected = 1 - np.linalg.norm(A) ** 2 / np.linalg.norm(W) ** 2
+    assert collapse.classifier_mean_share(1e-3 * W) == pytest.approx(expected)
 
 
 def test_disagreement_counts_predictions_that_are_not_the_nearest_mean():
