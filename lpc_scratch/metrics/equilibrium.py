@@ -111,7 +111,7 @@ def balance(
     pull = N * np.linalg.norm(ds @ W.T, axis=1)
     push = N * np.linalg.norm(dz, axis=1)
     # the row of every class holds its distance to itself, 0, which is never larger than the others
-    reach = np.linalg.norm(W.T[:, None] - W.T[None, :], axis=2).max(axis=1)
+    reach = np.array([np.linalg.norm(W.T - w, axis=1).max() for w in W.T])
     strongest_pull = _error_probability(s, y) * reach[y]
 
     pushed = push > 0

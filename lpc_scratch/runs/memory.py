@@ -19,6 +19,7 @@ from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.files import host_memory
+from lpc_scratch.metrics.axes import MAX_AXES
 from lpc_scratch.metrics.measure import MAX_MIXTURES
 from lpc_scratch.nn.inference import CHUNK
 from lpc_scratch.nn.layers import Container, Sequential, walk
@@ -123,7 +124,8 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         N * D * _WIDE,  # signs as numbers (N, D)
         fitted * (N + 4 * min(N, _MIXTURE_SAMPLES)),  # the coordinates, and some, sorted and scaled
         min(N, _ENTROPY_SAMPLES) ** 2 * 3 * _WIDE // 2,  # distances between samples, and their half
-        2 * K * K * D * _WIDE,  # differences of the weights of two classes (K, K, D), twice
+        4 * K * K * _WIDE,  # products of two classes, and what is compared with them
+        3 * D * min(D, MAX_AXES) * _WIDE,  # a random basis, and what it is made from
     )
     measuring = latents + latent_and_logits * (N + M) + forces + groups + metric
     histogram = latents + 4 * N * D * _WIDE  # standardised, clipped, and on the way to it
