@@ -6,13 +6,14 @@
 latent, and whose signs a code repeats; ``entropy`` asks how little room the points leave one
 another; ``measure`` computes all of it at once, and ``registry`` says how each value is shown.
 ``equilibrium`` asks where the pull of cross-entropy and the push of the penalty on the latent
-balance, and what gamma a run bears.
+balance.
 
 ``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
 scores tell what it knows from what it does not.
 
 The package stands alone, for networks of any origin: it imports NumPy, and SciPy and
-scikit-learn where a function needs them, but nothing else of :mod:`lpc_scratch`.
+scikit-learn where a function needs them, but nothing of :mod:`lpc_scratch` but the closed forms of
+``theory``, two of which it hands on.
 """
 
 from lpc_scratch.metrics.axes import entry_kurtosis, initial_code_share, rotated_kurtosis
@@ -25,7 +26,6 @@ from lpc_scratch.metrics.binarity import (
     latent_norm,
     same_code_share,
     sign_purity,
-    simplex_hamming,
 )
 from lpc_scratch.metrics.calibration import (
     Reliability,
@@ -65,8 +65,10 @@ from lpc_scratch.metrics.detection import (
     fpr_at_tpr,
 )
 from lpc_scratch.metrics.entropy import latent_entropy
-from lpc_scratch.metrics.equilibrium import Balance, balance, largest_gamma, margin
+from lpc_scratch.metrics.equilibrium import Balance, balance, margin
 from lpc_scratch.metrics.measure import measure
+from lpc_scratch.theory.codes import simplex_hamming
+from lpc_scratch.theory.onset import largest_gamma
 
 __all__ = [
     "Balance",

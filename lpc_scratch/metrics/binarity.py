@@ -179,23 +179,12 @@ def hamming_distances(codes: npt.ArrayLike) -> FloatArray:
     """Share of the D coordinates in which two codes differ, (C, C), for ``codes`` (C, D).
 
     Symmetric, between 0 and 1, with zeros on the diagonal. Codes that form a simplex have
-    :func:`simplex_hamming` everywhere else. Raises ValueError unless ``codes`` is 2-D with at
-    least one row and one column.
+    :func:`~lpc_scratch.theory.codes.simplex_hamming` everywhere else. Raises ValueError unless
+    ``codes`` is 2-D with at least one row and one column.
     """
     array = as_matrix(codes, "codes")
     # a row at a time: the comparisons of all pairs at once are many times the codes
     return np.stack([(array != row).mean(axis=1) for row in array])
-
-
-def simplex_hamming(classes: int) -> float:
-    """Hamming distance C / (2 (C - 1)) of the codes of a simplex with ``classes`` = C vertices.
-
-    Codes of ±1 at cosine -1/(C - 1) differ in this share of their coordinates: 5/9 for ten
-    classes. Raises ValueError for fewer than two classes.
-    """
-    if classes < 2:
-        raise ValueError(f"classes must be at least 2, not {classes}.")
-    return classes / (2 * (classes - 1))
 
 
 def latent_norm(latent: npt.ArrayLike) -> float:

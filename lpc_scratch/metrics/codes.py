@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.binarity import hamming_distances, simplex_hamming
+from lpc_scratch.metrics.binarity import hamming_distances
 from lpc_scratch.metrics.classes import as_matrix
+from lpc_scratch.theory.codes import simplex_hamming
 
 
 @dataclass(frozen=True)

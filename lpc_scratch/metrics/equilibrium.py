@@ -4,15 +4,11 @@ The forces on z_b are those of L = CE + gamma P: dL/dz_b = dCE/ds_b W_yᵀ + gam
 Where the latent layer z = h W_z + b_z has stopped learning, dL/dW_z = 0 and dL/db_z = 0, and so
 Σ_b z_b · dL/dz_b = <W_z, dL/dW_z> + <b_z, dL/db_z> = 0: along z, the forces cancel on average.
 
-The same balance says how far a classifier's weights must have grown before cross-entropy wins, and
-so the largest gamma with which a run can begin to learn.
-
 Source of the bound on the norm: arXiv 2310.08224. Everywhere one network, N samples, D
 coordinates and K classes; ``latent`` is (N, D), ``labels`` is (N,) integers in 0..K-1, ``logits``
 is (N, K). All arithmetic is float64.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,43 +119,6 @@ def balance(
         predicted_norm=float(np.mean(softness * pull[pushed])) if pushed.any() else np.nan,
         norm_bound=float(np.mean(softness * strongest_pull[pushed])) if pushed.any() else np.nan,
     )
-
-
-def largest_gamma(latent_dim: int, classes: int, rate_sum: float) -> float:
-    """Largest gamma that a run with Adam bears: cross-entropy just reaches (log K)/2.
-
-    With a smaller gamma learning begins sooner; with a much larger one it has not begun when the
-    run ends, and all classes are still at one point. It is (1 - 1/K) D² w² / c_K, where D is
-    ``latent_dim``, K ``classes``, and w ``rate_sum``, the sum of the learning rates of all steps;
-    c_10 is 3.379. Raises ValueError unless D ≥ 1, K ≥ 2 and w ≥ 0.
-
-    Notes
-    -----
-    Take the point of every class as free, and K classes of one size. With the rows a_k of the
-    classifier, less their mean, equally long and equiangular, s² = ||a_k||², the best points are
-    z_k = t a_k. All classes have the probability p = 1 / (1 + (K-1) exp(-mu)) of the true class and
-    q = (1-p) / (K-1) of each other one, at the margin mu = K/(K-1) t s². Near the origin the
-    penalties are gamma (const + ||z||²/D): with g = gamma/D, pull and push balance at
-    1 - p + q = 2 g t.
-
-    Cross-entropy, -log p, is (log K)/2 at p = K^(-1/2). There mu = log((K-1) p / (1-p)), and
-    eliminating t leaves s² = c_K g with c_K = 2 mu (K-1) / (K (1 - p + q)).
-
-    A step of Adam changes an entry by about the learning rate, and the sign of an entry's gradient
-    stays: entries grow to ±w. With random signs, less the mean over classes, s² = (1 - 1/K) D w².
-    The initial weights are left out; they help.
-    """
-    if latent_dim < 1 or classes < 2 or rate_sum < 0:
-        raise ValueError(
-            "largest_gamma needs latent_dim >= 1, classes >= 2 and rate_sum >= 0, not "
-            f"{latent_dim}, {classes} and {rate_sum}."
-        )
-    K = classes
-    p = K**-0.5
-    q = (1 - p) / (K - 1)
-    mu = math.log((K - 1) * p / (1 - p))
-    c = 2 * mu * (K - 1) / (K * (1 - p + q))
-    return (1 - 1 / K) * (latent_dim * rate_sum) ** 2 / c
 
 
 def _error_probability(s: FloatArray, y: IntArray) -> FloatArray:

@@ -121,7 +121,6 @@ def test_codes_of_all_balanced_splits_form_a_simplex():
     codes = np.array([[c in half for half in combinations(range(10), 5)] for c in range(10)])
     distances = binarity.hamming_distances(codes)
     np.testing.assert_allclose(distances[~np.eye(10, dtype=bool)], 5 / 9)
-    assert binarity.simplex_hamming(10) == pytest.approx(5 / 9)
     np.testing.assert_allclose(distances, pairwise_distances(codes, metric="hamming"))
 
 
@@ -136,5 +135,3 @@ def test_latent_norm_is_the_mean_length():
 def test_impossible_requests_are_refused():
     with pytest.raises(ValueError, match="max_samples must be at least 2"):
         binarity.fit_mixtures(np.ones((3, 1)), max_samples=1)
-    with pytest.raises(ValueError, match="classes must be at least 2"):
-        binarity.simplex_hamming(1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lpc_scratch.metrics import balance, largest_gamma, margin
+from lpc_scratch.metrics import balance, margin
 from lpc_scratch.nn.losses import softmax_cross_entropy
 from lpc_scratch.nn.penalties import l2_penalty
 
@@ -97,31 +97,3 @@ def test_malformed_input_is_named(changed, message):
     }
     with pytest.raises(ValueError, match=message):
         balance(**(arguments | changed))
-
-
-@pytest.mark.parametrize("classes", [2, 3, 10])
-def test_at_the_largest_gamma_cross_entropy_is_half_of_that_of_a_guess(classes):
-    K = D = classes
-    w, labels = 0.3, np.arange(K)
-    classifier = w * np.sqrt(D) * (np.eye(K) - 1 / K)  # a simplex, with rows as long as of ±w
-    gamma = largest_gamma(D, K, w)
-    below, above = 0.0, 100.0
-    for _ in range(60):  # z = t a_k, where the loss is least
-        t = (below + above) / 2
-        z = t * classifier
-        cross_entropy, dlogits = softmax_cross_entropy(z @ classifier, labels)
-        slope = np.sum((dlogits @ classifier + l2_penalty(z, gamma)[1]) * classifier)
-        below, above = (t, above) if slope < 0 else (below, t)
-    assert cross_entropy == pytest.approx(np.log(K) / 2, rel=1e-9)
-
-
-def test_largest_gamma_of_ten_classes_by_hand():
-    assert 0.9 / largest_gamma(1, 10, 1) == pytest.approx(3.3786, abs=5e-5)
-    assert largest_gamma(16, 10, 2200 * 5e-4) == pytest.approx(82.51, abs=0.01)  # the digits' run
-    assert largest_gamma(16, 10, 0) == 0
-
-
-@pytest.mark.parametrize("arguments", [(0, 10, 1), (16, 1, 1), (16, 10, -1)], ids=str)
-def test_largest_gamma_refuses_what_no_run_has(arguments):
-    with pytest.raises(ValueError, match="largest_gamma needs latent_dim >= 1, classes >= 2 and"):
-        largest_gamma(*arguments)

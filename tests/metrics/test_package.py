@@ -17,4 +17,4 @@ def test_importing_it_loads_no_more_than_numpy_and_itself():
     assert not modules & {"sklearn", "scipy", "matplotlib", "tyro", "pooch", "data_utils"}
     own = {name for name in modules if name.startswith("lpc_scratch.")}
     own -= {"lpc_scratch.version"}
-    assert all(name.startswith("lpc_scratch.metrics") for name in own)
+    assert all(name.startswith(("lpc_scratch.metrics", "lpc_scratch.theory")) for name in own)
