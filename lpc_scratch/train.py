@@ -109,6 +109,7 @@ def draw(folder: Path) -> list[Path]:
         read_metrics(folder / layout.METRICS),
         load_tensors(folder / layout.LATENT),
     )
+    snapshots.pop("classifier_initial", None)  # no figure shows it
     with writing(folder, " to draw its figures"):
         plots = folder / layout.PLOTS
         return save_run_plots(rows, **snapshots, class_names=names, folder=plots)

@@ -17,7 +17,7 @@ from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config, parse_config
-from lpc_scratch.training.result import COLUMNS
+from lpc_scratch.training.result import with_all_columns
 
 
 class ResultStore:
@@ -101,10 +101,8 @@ def _stamp(data: Path) -> list[tuple[str, int, int]]:
 def _read(path: Path) -> Result:
     arrays, texts = load_tensors(path)
     try:
-        rows = json.loads(texts["rows"])
-        whole = all(tuple(row) == COLUMNS for row in rows)
-        if texts["status"] == "finished":
-            whole = whole and bool(rows) and set(arrays) == set(ARRAYS)
+        rows = [with_all_columns(row) for row in json.loads(texts["rows"])]
+        whole = texts["status"] != "finished" or (bool(rows) and set(arrays) == set(ARRAYS))
         config = parse_config(texts["config"], str(path), TrainConfig)
         if not whole or texts["status"] not in get_args(Status):
             raise ValueError("it lacks something")

@@ -19,7 +19,7 @@ from lpc_scratch.metrics.classes import FloatArray, IntArray, as_classes, as_mat
 
 @dataclass(frozen=True)
 class Balance:
-    """Both forces at the latent layer, and the latent norm at which they would balance.
+    """Both forces at the latent layer, and a bound of the latent norm at which they balance.
 
     All are means over samples; a force is that on one sample, without the 1/N of the loss.
 
@@ -28,29 +28,23 @@ class Balance:
     pull : length of the force of cross-entropy, N ||dCE/ds_b W_yᵀ||
     push : length of the force of the penalty, N ||gamma dP/dz_b||
     norm : ||z_b||
-    predicted_norm : ||z_b|| pull_b / push_b
     norm_bound : ||z_b|| / push_b * (1 - p_y) max_i ||w_y - w_i||
 
     Notes
     -----
-    ``predicted_norm`` takes the push of a sample to grow in proportion to ||z_b||, as with
-    ``l2``, and with ``exp`` and ``exp-sample`` as long as their exponentials stay what they are.
-    It is ``norm`` where dL/dz_b = 0 for every sample, and usually larger where forces cancel only
-    between samples.
+    Where dL/dz_b = 0 for every sample, ``norm`` is the mean of ||z_b|| pull_b / push_b, and
+    ``norm_bound`` is never below that mean for the plain softmax p = softmax(s), with w_k the
+    columns of W_y, because there the pull is ||Σ_i p_i (w_i - w_y)||. The double softmax has a
+    ``pull`` from its own gradient, but not this bound. For ``l2``, ||z_b|| / push_b is
+    1 / (2 gamma / D).
 
-    ``norm_bound`` is never below ``predicted_norm`` for the plain softmax p = softmax(s), with
-    w_k the columns of W_y, because there the pull is ||Σ_i p_i (w_i - w_y)||. The double softmax
-    has a ``pull`` and ``predicted_norm`` from its own gradient, but not this bound. For ``l2``,
-    ||z_b|| / push_b is 1 / (2 gamma / D).
-
-    These two leave out the samples without a push, such as those with z_b = 0, and are nan where
+    The bound leaves out the samples without a push, such as those with z_b = 0, and is nan where
     no sample has one.
     """
 
     pull: float
     push: float
     norm: float
-    predicted_norm: float
     norm_bound: float
 
 
@@ -116,7 +110,6 @@ def balance(
         pull=float(pull.mean()),
         push=float(push.mean()),
         norm=float(norm.mean()),
-        predicted_norm=float(np.mean(softness * pull[pushed])) if pushed.any() else np.nan,
         norm_bound=float(np.mean(softness * strongest_pull[pushed])) if pushed.any() else np.nan,
     )
 

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from lpc_scratch.metrics.axes import entry_kurtosis, initial_code_share, rotated_kurtosis
 from lpc_scratch.metrics.binarity import (
     distinct_codes,
     fit_mixtures,
@@ -23,12 +24,14 @@ from lpc_scratch.metrics.classes import (
 from lpc_scratch.metrics.codes import code_geometry
 from lpc_scratch.metrics.collapse import (
     cdnv,
+    classifier_mean_share,
     equiangularity,
     equinorm,
     etf_distance,
     max_angle,
     nearest_class_mean_disagreement,
     self_duality,
+    variability_quotient,
     within_class_variability,
 )
 from lpc_scratch.metrics.entropy import latent_entropy
@@ -46,13 +49,14 @@ def measure(
     *,
     predictions: npt.ArrayLike | None = None,
     classifier_weight: npt.ArrayLike | None = None,
+    initial_classifier: npt.ArrayLike | None = None,
     by: Literal["label", "prediction"] = "label",
     seed: int = 0,
 ) -> dict[str, float]:
     """Measure collapse and binarity of a latent.
 
-    The samples are grouped once for all metrics, which :mod:`lpc_scratch.metrics.collapse` and
-    :mod:`lpc_scratch.metrics.binarity` describe one by one.
+    The samples are grouped once for all metrics, which :mod:`lpc_scratch.metrics.collapse`,
+    :mod:`lpc_scratch.metrics.binarity` and :mod:`lpc_scratch.metrics.axes` describe one by one.
 
     Parameters
     ----------
@@ -64,33 +68,35 @@ def measure(
         The network's classes; without them ``nc4`` is nan.
     classifier_weight : (D, K) finite, optional
         Weight W of the output layer z W + b, whose column k belongs to label k; without it ``nc3``
-        is nan. The weight of a torch ``Linear`` is (K, D): pass ``weight.T``. The shape tells
-        unless K = D; then only predictions can, and without them a transposed weight gives a
-        wrong ``nc3``.
+        and ``nc0`` are nan. The weight of a torch ``Linear`` is (K, D): pass ``weight.T``. The
+        shape tells unless K = D; then only predictions can, and without them a transposed weight
+        gives a wrong ``nc3``.
+    initial_classifier : (D, K) finite, optional
+        The same weight before training; without it ``initial_code`` is nan.
     by : {"label", "prediction"}
         What makes two samples one class: the true label, or the network's prediction (as in the
         code published with arXiv 2310.08224 in 2023).
     seed : int
-        Seed of the subsample to which the Gaussian mixtures are fitted.
+        Seed of the subsample to which the Gaussian mixtures are fitted, and of the random basis.
 
     Returns
     -------
     dict
         ``nc1, cdnv, equinorm, equiangular, max_angle, etf_distance, nc3, nc4, gmm_score,
         gmm_sigma, peak_distance, sign_purity, same_code, distinct_codes, latent_norm,
-        latent_entropy, code_distance, code_spread``, in this order; the last two are the mean and
-        the standard deviation of :class:`CodeGeometry`. Of more than MAX_MIXTURES coordinates, the
-        mixtures take that many at even distances. The first seven and the last two are nan where
-        all samples are of one class, and ``latent_entropy`` where there are too few samples.
+        latent_entropy, code_distance, code_spread, kurtosis, kurtosis_rotated, two_values, nc0,
+        initial_code, nc1_quotient``, in this order; ``code_distance`` and ``code_spread`` are the
+        mean and the standard deviation of :class:`CodeGeometry`. Of more than MAX_MIXTURES
+        coordinates, the mixtures take that many at even distances. What compares classes is nan
+        where all samples are of one class, and ``latent_entropy`` where there are too few samples.
         ``nc3`` uses the columns of the classes that occur.
 
     Raises
     ------
     ValueError
-        For a malformed ``latent``, ``labels``, ``predictions`` or ``classifier_weight``, a
-        weight that has not D rows, or no column for a class that occurs, or that explains the
-        predictions only when it is transposed, an unknown ``by``, or ``by="prediction"`` without
-        predictions.
+        For a malformed ``latent``, ``labels``, ``predictions`` or classifier, a weight that has not
+        D rows, or no column for a class that occurs, or that explains the predictions only when it
+        is transposed, an unknown ``by``, or ``by="prediction"`` without predictions.
     """
     if by not in ("label", "prediction"):
         raise ValueError(f"by must be 'label' or 'prediction', not {by!r}.")
@@ -111,6 +117,9 @@ def measure(
     fitted = np.linspace(0, dims - 1, min(dims, MAX_MIXTURES)).astype(int)
     mixtures = fit_mixtures(z[:, fitted], seed)
     codes = code_geometry(groups.means > 0) if len(groups.classes) > 1 else None
+    initial = np.nan
+    if initial_classifier is not None:
+        initial = initial_code_share(groups.means, groups.classes, initial_classifier)
     return {
         **_between_classes(groups, W),
         "nc4": nc4,
@@ -124,6 +133,12 @@ def measure(
         "latent_entropy": latent_entropy(z, NEIGHBORS, seed) if len(z) > NEIGHBORS else np.nan,
         "code_distance": codes.mean if codes else np.nan,
         "code_spread": codes.spread if codes else np.nan,
+        "kurtosis": entry_kurtosis(groups.means),
+        "kurtosis_rotated": rotated_kurtosis(groups.means, seed),
+        "two_values": mixtures.two_values,
+        "nc0": np.nan if W is None else classifier_mean_share(W),
+        "initial_code": initial,
+        "nc1_quotient": variability_quotient(groups) if codes else np.nan,
     }
 
 

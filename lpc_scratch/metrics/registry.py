@@ -80,9 +80,21 @@ METRICS = (
     ),
     _force("margin", "margin", "Margin", "logits"),
     _force("classifier_norm", "|W_y|", "Classifier", "||$W_y$||"),
-    _force("predicted_norm", "||z|| predicted by the forces", "Predicted norm", "||z||"),
+    _force("predicted_norm", "||z|| predicted by |W_y|", "Predicted norm", "||z||"),
     _force("norm_bound", "bound of ||z|| at equilibrium", "Bound of the norm", "||z||"),
     Metric("seconds", "seconds", "Training time", "seconds", "settings"),
+    _binarity("kurtosis", "kurtosis", "Kurtosis", "of the class means", limits=(1.0, None)),
+    _binarity(
+        "kurtosis_rotated",
+        "in a random basis",  # it stands beside the kurtosis
+        "Kurtosis in a random basis",
+        "of the class means",
+        limits=(1.0, None),
+    ),
+    _binarity("two_values", "two values", "Two values", "variance within the groups", scale="log"),
+    _collapse("nc0", "NC0", "NC0 (mean of the classifier)", "share of ||$W_y$||²", scale="log"),
+    _binarity("initial_code", "initial code", "Initial code", "share of the bits", limits=SHARE),
+    _collapse("nc1_quotient", "NC1 quotient", "NC1 quotient", "tr $Σ_W$ / tr $Σ_B$", scale="log"),
 )
 """All measurements, in the order of their columns."""
 

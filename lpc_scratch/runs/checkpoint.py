@@ -103,7 +103,8 @@ def load_state(path: Path, trainer: Trainer) -> int:
 def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> Snapshots:
     """Read the snapshots of the latent layer up to and with an epoch.
 
-    `sizes` are the numbers of networks, classes and latent dimensions that they must be of.
+    `sizes` are the numbers of networks, classes and latent dimensions that they must be of. Version
+    0.1.0 did not keep the initial classifier; all else must be there.
 
     Raises
     ------
@@ -112,7 +113,10 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
     """
     tensors, _ = load_tensors(path)
     forms = {"epochs": (1, "i"), "edges": (1, "f"), "counts": (3, "i"), "class_means": (4, "f")}
-    if {name: (array.ndim, array.dtype.kind) for name, array in tensors.items()} != forms:
+    initial = tensors.get("classifier_initial")
+    optional = {} if initial is None else {"classifier_initial": (3, "f")}
+    found = {name: (array.ndim, array.dtype.kind) for name, array in tensors.items()}
+    if found != forms | optional:
         raise RunFolderError(
             f"{path} is damaged (it holds no {', '.join(forms)} of a training run)"
         )
@@ -120,16 +124,24 @@ def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> 
     if not np.array_equal(tensors["edges"], EDGES) or (counts < 0).any():
         raise RunFolderError(f"{path} is damaged (its histograms are not those of a training run)")
     epochs, bins = len(tensors["epochs"]), len(EDGES) - 1
-    for name, expected in (("counts", (epochs, sizes[0], bins)), ("class_means", (epochs, *sizes))):
-        found = tensors[name].shape
-        if found != expected:
+    members, classes, latent_dim = sizes
+    shapes = {
+        "counts": (epochs, members, bins),
+        "class_means": (epochs, *sizes),
+        "classifier_initial": (members, latent_dim, classes),
+    }
+    for name, expected in shapes.items():
+        shape = tensors[name].shape if name in tensors else expected
+        if shape != expected:
             raise RunFolderError(
-                f"{path} does not fit this run: its {name} are {found}, and should be {expected}"
+                f"{path} does not fit this run: its {name} are {shape}, and should be {expected}"
             )
-    if not np.isfinite(means).all():
-        raise RunFolderError(f"{path} does not fit this run: its class_means are not finite")
+    for name in ("class_means", *optional):
+        if not np.isfinite(tensors[name]).all():
+            raise RunFolderError(f"{path} does not fit this run: its {name} are not finite")
     kept = int(np.sum(tensors["epochs"] <= last_epoch))
-    return Snapshots(tensors["epochs"][:kept].tolist(), list(counts[:kept]), list(means[:kept]))
+    known = tensors["epochs"][:kept].tolist(), list(counts[:kept]), list(means[:kept])
+    return Snapshots(*known, initial)
 
 
 def _state(trainer: Trainer) -> dict[str, Array]:

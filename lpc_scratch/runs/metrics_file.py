@@ -5,24 +5,30 @@ import io
 from pathlib import Path
 
 from lpc_scratch.errors import RunFolderError, one_line
-from lpc_scratch.training.result import COLUMNS, Row
+from lpc_scratch.training.result import COLUMNS, KEYS, Row, with_all_columns
 
 
 def read_metrics(path: Path) -> list[Row]:
     """Read `metrics.csv` back as the rows that were written.
 
-    A last line without its end, the trace of a crash, is left out.
+    A last line without its end, the trace of a crash, is left out. Measurements that version 0.1.0
+    did not take are nan.
 
     Raises
     ------
     RunFolderError
         If the file is missing or not such a table.
     """
-    whole = ("epoch", "member", "seed")
     try:
         text = path.read_text(encoding="utf-8")
         return [
-            {name: int(row[name]) if name in whole else float(row[name]) for name in COLUMNS}
+            with_all_columns(
+                {
+                    name: int(row[name]) if name in KEYS else float(row[name])
+                    for name in COLUMNS
+                    if name in row
+                }
+            )
             for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
         ]
     except (OSError, KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:

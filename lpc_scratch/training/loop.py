@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from data_utils import DATASETS, Dataset, load_dataset
 from data_utils.lookup import expanded
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.training.measuring import CollapseWatch, measure_networks
+from lpc_scratch.training.measuring import CollapseWatch, classifier_weights, measure_networks
 from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
@@ -85,7 +85,7 @@ def train(
     watch = CollapseWatch(trainer)
 
     def record(epoch: int) -> None:
-        rows, latents = measure_networks(trainer, epoch)
+        rows, latents = measure_networks(trainer, epoch, result.snapshots.classifier_initial)
         result.rows += rows
         result.snapshots.record(epoch, latents, trainer.dataset.y_train)
         if recorder:
@@ -99,6 +99,7 @@ def train(
     done = recorder.begin(trainer, result) if recorder else None
     if done is None:
         done = 0
+        result.snapshots.classifier_initial = classifier_weights(trainer).copy()
         record(done)
     for epoch in range(done + 1, config.epochs + 1):
         loss = trainer.run_epoch(epoch - 1)

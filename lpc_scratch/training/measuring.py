@@ -7,16 +7,26 @@ import numpy as np
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import balance, margin, measure
+from lpc_scratch.theory.free_features import centred, optimum
 from lpc_scratch.theory.phases import excess, is_trivial, only_guesses
-from lpc_scratch.training.result import Row, TrainingResult
+from lpc_scratch.training.result import COLUMNS, Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
 
 
-def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
+def classifier_weights(trainer: Trainer) -> Array:
+    """Return the weight of the output layer of every member, (E, D, K), on the host."""
+    W = trainer.backend.to_host(trainer.network.classifier.W)
+    return W.reshape(len(trainer.config.seeds), *W.shape[-2:])
+
+
+def measure_networks(
+    trainer: Trainer, epoch: int, classifier_initial: Array | None = None
+) -> tuple[list[Row], Array]:
     """Measure the networks in training as they stand after so many completed epochs.
 
     Losses, training accuracy and the metrics of the latent layer are those of the whole
-    training set, without dropout, in float64 from the network's outputs.
+    training set, without dropout, in float64 from the network's outputs. `classifier_initial`
+    (E, D, K) are the weights of the output layers before training, as far as they are known.
 
     Returns
     -------
@@ -30,7 +40,7 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     DivergenceError
         If a network's loss is no longer finite, unless the others are to keep going.
     """
-    network, dataset, config = trainer.network, trainer.dataset, trainer.config
+    dataset, config = trainer.dataset, trainer.config
     last = max(epoch - 1, 0)  # the epoch whose settings led here
     gammas, members = config.gammas_at(last), len(config.seeds)
 
@@ -46,7 +56,7 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
     latents = per_member(latent, 2).astype(np.float64)
     all_logits = per_member(logits, 2)
     test_predictions = per_member(test_logits.argmax(-1), 1)
-    weights = per_member(network.classifier.W, 2)
+    weights = classifier_weights(trainer)
 
     rows: list[Row] = []
     for member, seed in trainer.in_training():
@@ -76,10 +86,15 @@ def measure_networks(trainer: Trainer, epoch: int) -> tuple[list[Row], Array]:
             "test_accuracy": float(np.mean(test_predictions[member] == dataset.y_test)),
         }
         W = weights[member]
-        row |= measure(z, labels, predictions=predictions, classifier_weight=W)
+        W_0 = None if classifier_initial is None else classifier_initial[member]
+        row |= measure(
+            z, labels, predictions=predictions, classifier_weight=W, initial_classifier=W_0
+        )
         with np.errstate(over="ignore"):  # a gamma of 1e300 still has a finite loss
             row |= _measure_forces(z, labels, s, W, dlogits, dpenalty)
-        rows.append(row | {"seconds": trainer.seconds})
+            row["predicted_norm"] = _predicted_norm(trainer, W, gammas[member])
+        row["seconds"] = trainer.seconds
+        rows.append({name: row[name] for name in COLUMNS})
     return rows, latents
 
 
@@ -91,9 +106,19 @@ def _measure_forces(
     return {
         "margin": margin(logits, labels),
         "classifier_norm": float(np.linalg.norm(W)),
-        "predicted_norm": forces.predicted_norm,
         "norm_bound": forces.norm_bound,
     }
+
+
+def _predicted_norm(trainer: Trainer, W: Array, gamma: float) -> float:
+    """Return ||z|| of free points at rest under a classifier (D, K); nan without a penalty.
+
+    And nan for another loss than the plain softmax, for which there is no theory.
+    """
+    config = trainer.config
+    if trainer.penalty is None or not gamma or config.loss != "softmax":
+        return np.nan
+    return optimum(centred(W), gamma, config.penalty).norm
 
 
 class CollapseWatch:

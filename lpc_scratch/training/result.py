@@ -1,5 +1,6 @@
 """What a training run measures: a table of metrics, and snapshots of the latent layer."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,9 @@ COLUMNS = (*KEYS, *(metric.name for metric in METRICS))
 Row = dict[str, Any]
 """One member at one epoch, by the names of COLUMNS."""
 
+ADDED = COLUMNS[COLUMNS.index("seconds") + 1 :]
+"""Columns that rows of version 0.1.0 do not have."""
+
 EDGES = np.linspace(-3, 3, 121)
 """Bin edges of the latent histograms, in standard deviations of a coordinate."""
 
@@ -37,11 +41,14 @@ class Snapshots:
         count in the outermost bins.
     class_means : list of float64 array (E, C, D)
         Mean latent point of each class; nan for a network that has diverged.
+    classifier_initial : array (E, D, K) or None
+        Weight of the output layer before training; None in runs of version 0.1.0.
     """
 
     epochs: list[int] = field(default_factory=list)
     counts: list[Array] = field(default_factory=list)
     class_means: list[Array] = field(default_factory=list)
+    classifier_initial: Array | None = None
 
     def record(self, epoch: int, latents: Array, labels: Array) -> None:
         """Add the latents (E, N, D) of the samples with labels (N,)."""
@@ -50,13 +57,19 @@ class Snapshots:
         self.class_means.append(np.stack([_class_means(latent, labels) for latent in latents]))
 
     def to_arrays(self) -> dict[str, Array]:
-        """Return `epochs` (T,), `edges`, `counts` (T, E, bins), `class_means` (T, E, C, D)."""
-        return {
+        """Return `epochs` (T,), `edges`, `counts` (T, E, bins), `class_means` (T, E, C, D).
+
+        And `classifier_initial`, where it is known.
+        """
+        arrays = {
             "epochs": np.array(self.epochs),
             "edges": EDGES,
             "counts": np.stack(self.counts),
             "class_means": np.stack(self.class_means),
         }
+        if self.classifier_initial is not None:
+            arrays["classifier_initial"] = self.classifier_initial
+        return arrays
 
 
 @dataclass
@@ -89,6 +102,17 @@ class TrainingResult:
     def column(self, name: str, member: int = 0) -> Array:
         """Return one column of one member over the T measured epochs, (T,)."""
         return np.array([row[name] for row in self.rows if row["member"] == member])
+
+
+def with_all_columns(row: Row) -> Row:
+    """Return a row in the order of COLUMNS, with nan for what version 0.1.0 did not measure.
+
+    That is ADDED, and `predicted_norm`, which was another quantity: the norm at which the measured
+    forces would balance. Raises KeyError for a row that lacks more.
+    """
+    if ADDED[0] not in row:
+        row = row | dict.fromkeys(("predicted_norm", *ADDED), math.nan)
+    return {name: row[name] for name in COLUMNS}
 
 
 def _class_means(latent: Array, labels: Array) -> Array:

@@ -27,21 +27,19 @@ def test_hand_worked_forces():
     assert forces.pull == pytest.approx((3 / 4 + 1 / 4) / 2)
     assert forces.push == pytest.approx((2 + 4) / 2)
     assert forces.norm == pytest.approx((5 + 1) / 2)
-    assert forces.predicted_norm == pytest.approx((5 * 3 / 4 / 2 + 1 * 1 / 4 / 4) / 2)
     # 1 - p_y is 1/2 and 3/4; the furthest column is 2 and 1 away
     assert forces.norm_bound == pytest.approx((5 * 1 / 2 + 1 * 3 / 4 / 4) / 2)
 
 
-def test_samples_without_a_push_are_left_out_of_the_prediction():
+def test_samples_without_a_push_are_left_out_of_the_bound():
     dlogits = dcross_entropy(LOGITS, LABELS)
     forces = balance(LATENT, LABELS, LOGITS, W, dlogits, DPENALTY * [[1], [0]])
     assert forces.push == pytest.approx(1)
-    assert forces.predicted_norm == pytest.approx(5 * 3 / 4 / 2)
     assert forces.norm_bound == pytest.approx(5 * 1 / 2)
     unpushed = balance(LATENT, LABELS, LOGITS, W, dlogits, np.zeros((2, 2)))
     assert unpushed.pull == pytest.approx(1 / 2)
     assert unpushed.push == 0
-    assert np.isnan([unpushed.predicted_norm, unpushed.norm_bound]).all()
+    assert np.isnan(unpushed.norm_bound)
 
 
 def test_the_bound_of_a_certain_network_keeps_its_digits():
@@ -50,7 +48,7 @@ def test_the_bound_of_a_certain_network_keeps_its_digits():
     assert forces.norm_bound == pytest.approx(5 * 2 * np.exp(-60) * 2, rel=1e-12, abs=0)
 
 
-def test_gradient_descent_comes_to_rest_at_the_predicted_norm(rng):
+def test_gradient_descent_comes_to_rest_where_the_forces_balance(rng):
     labels = np.arange(12) % 3
     z = rng.normal(size=(12, 4))
     classifier = rng.normal(size=(4, 3))
@@ -70,7 +68,6 @@ def test_gradient_descent_comes_to_rest_at_the_predicted_norm(rng):
         l2_penalty(z, gamma=1.0)[1],
     )
     assert forces.pull == pytest.approx(forces.push, rel=1e-3)
-    assert forces.predicted_norm == pytest.approx(forces.norm, rel=1e-3)
     assert 0 < forces.norm <= forces.norm_bound
 
 

@@ -8,6 +8,7 @@ NAMES = [
     *("nc1", "cdnv", "equinorm", "equiangular", "max_angle", "etf_distance", "nc3", "nc4"),
     *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
     *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
+    *("kurtosis", "kurtosis_rotated", "two_values", "nc0", "initial_code", "nc1_quotient"),
 ]
 
 
@@ -26,7 +27,16 @@ def test_every_value_is_that_of_its_own_function(run):
     M = metrics.centered_class_means(latent, labels)
     fit = metrics.fit_mixtures(latent, seed=3)
     geometry = metrics.code_geometry(metrics.class_codes(latent, labels))
-    values = measure(latent, labels, predictions=predictions, classifier_weight=W, seed=3)
+    W_0 = np.random.default_rng(1).normal(size=(3, 5))
+    values = measure(
+        latent,
+        labels,
+        predictions=predictions,
+        classifier_weight=W,
+        initial_classifier=W_0,
+        seed=3,
+    )
+    means = metrics.class_means(latent, labels)
     assert list(values) == NAMES
     assert all(type(value) is float for value in values.values())
     assert list(values.values()) == pytest.approx(
@@ -49,6 +59,12 @@ def test_every_value_is_that_of_its_own_function(run):
             metrics.latent_entropy(latent, seed=3),
             geometry.mean,
             geometry.spread,
+            metrics.entry_kurtosis(means),
+            metrics.rotated_kurtosis(means, seed=3),
+            fit.two_values,
+            metrics.classifier_mean_share(W),
+            metrics.initial_code_share(means, np.arange(5), W_0),
+            metrics.variability_quotient(latent, labels),
         ],
         rel=1e-12,
     )
@@ -58,7 +74,7 @@ def test_predictions_can_make_the_classes(run):
     latent, labels, predictions, W = run
     values = measure(latent, labels, predictions=predictions, classifier_weight=W, by="prediction")
     expected = measure(latent, predictions, predictions=predictions, classifier_weight=W)
-    assert values == expected
+    assert values == pytest.approx(expected, rel=0, abs=0, nan_ok=True)
     assert values["nc1"] != measure(latent, labels)["nc1"]
 
 
@@ -74,7 +90,9 @@ def test_self_duality_uses_the_columns_of_the_classes_that_occur(run):
 def test_what_is_not_given_is_nan(run):
     latent, labels, _, _ = run
     values = measure(latent, labels)
-    assert [name for name in NAMES if np.isnan(values[name])] == ["nc3", "nc4"]
+    assert [name for name in NAMES if np.isnan(values[name])] == [
+        *("nc3", "nc4", "nc0", "initial_code")
+    ]
 
 
 def test_a_classifier_weight_of_another_layout_is_refused_with_the_remedy(run):
@@ -122,7 +140,9 @@ def test_a_network_that_predicts_one_class_is_still_measured(run):
         classifier_weight=W,
         by="prediction",
     )
-    assert [name for name in NAMES if np.isnan(values[name])] == [*NAMES[:7], *NAMES[-2:]]
+    assert [name for name in NAMES if np.isnan(values[name])] == [
+        *(*NAMES[:7], "code_distance", "code_spread", "initial_code", "nc1_quotient")
+    ]
 
 
 def test_collapsed_classes_reach_the_ends_of_the_scales():
@@ -134,6 +154,12 @@ def test_collapsed_classes_reach_the_ends_of_the_scales():
         [0] * 5, abs=1e-20
     )
     assert values["peak_distance"] > 6e4
+    assert [values[name] for name in ("kurtosis", "two_values", "nc0", "nc1_quotient")] == [
+        1,
+        0,
+        0,
+        0,
+    ]
     assert [values[name] for name in ("sign_purity", "same_code", "distinct_codes")] == [1, 1, 4]
 
 

@@ -18,7 +18,13 @@ def measured(rng):
     scattered = 1 + means[labels] + noise  # most coordinates are positive: codes are shared
     cases = (scattered, W.T), (CODES[labels] + 0.01 * noise, CODES.T)
     return [
-        measure(z, labels, predictions=(z @ W).argmax(axis=1), classifier_weight=W)
+        measure(
+            z,
+            labels,
+            predictions=(z @ W).argmax(axis=1),
+            classifier_weight=W,
+            initial_classifier=CODES.T,
+        )
         for z, W in cases
     ]
 
@@ -31,6 +37,7 @@ def test_the_columns_of_metrics_csv_keep_their_names_and_order():
         *("gmm_score", "gmm_sigma", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
         *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
         *("margin", "classifier_norm", "predicted_norm", "norm_bound", "seconds"),
+        *("kurtosis", "kurtosis_rotated", "two_values", "nc0", "initial_code", "nc1_quotient"),
     )
     assert names == COLUMNS
     assert len(BY_NAME) == len(METRICS)
@@ -47,6 +54,6 @@ def test_collapse_lowers_every_metric_but_those_of_binarity_and_the_norm(measure
     higher = {name for name, before in scattered.items() if collapsed[name] > before}
     assert higher - {"latent_norm"} == {
         *("gmm_score", "peak_distance", "sign_purity", "same_code", "distinct_codes"),
-        "code_distance",
+        *("code_distance", "initial_code"),
     }
     assert all(collapsed[name] != before for name, before in scattered.items())

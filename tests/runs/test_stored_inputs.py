@@ -14,6 +14,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError, UncheckedDataWarning
 from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.training import train as train_networks
+from lpc_scratch.training.result import ADDED, COLUMNS
 
 FORMER = Path(__file__).parent / "runs_of_0_1_0"
 QUICK = [*("--hidden", "32", "--latent-dim", "8", "--gamma", "0.1", "--learning-rate", "1e-2")]
@@ -186,8 +187,14 @@ def test_run_of_version_0_1_0_answers_and_goes_on_as_it_did(name):
     data = run.load_dataset()
     count = expected[name].shape[-2]
     assert run.logits(data.x_test[:count]) == pytest.approx(expected[name], abs=1e-6)
+    assert run.result.snapshots.classifier_initial is None
+    first = run.result.rows[0]
+    unknown = [column for column in COLUMNS if np.isnan(first[column])]
+    assert unknown == ["predicted_norm", *ADDED]
     assert train.main(["--resume", "--output", name, "--epochs", "5", "--quiet"]) == 0
-    losses = [row["loss"] for row in load_run(name).result.rows if row["epoch"] == 5]
+    last = [row for row in load_run(name).result.rows if row["epoch"] == 5]
+    assert {column for column in COLUMNS if np.isnan(last[0][column])} == {"initial_code"}
+    losses = [row["loss"] for row in last]
     assert losses == pytest.approx(expected[f"{name}-loss"].tolist(), rel=1e-4)
     assert load_run(name).fingerprint
 
@@ -250,4 +257,12 @@ def test_cells_of_version_0_1_0_are_found_and_not_computed_again(monkeypatch, tm
     network = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--seeds", "0"]
     grid = ["--dataset", "gaussians", "--grid", "gamma=0.1,1", *network, "--quiet"]
     assert sweep.main([*grid, "--output", "sweep"]) == 0
-    assert Path("sweep", "cells.csv").read_text() == (FORMER / "sweep" / "cells.csv").read_text()
+    now, former = (
+        list(csv.DictReader((folder / "cells.csv").read_text().splitlines()))
+        for folder in (Path("sweep"), FORMER / "sweep")
+    )
+    unknown = {*ADDED, "predicted_norm"}  # which was another quantity
+    assert [{name: row[name] for name in row if name not in unknown} for row in now] == [
+        {name: row[name] for name in row if name not in unknown} for row in former
+    ]
+    assert {row[name] for row in now for name in unknown} == {"nan"}

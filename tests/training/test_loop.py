@@ -7,6 +7,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import TrivialCollapseWarning
 from lpc_scratch.metrics import measure
 from lpc_scratch.nn.inference import latent_and_logits
+from lpc_scratch.theory.free_features import centred, optimum
 from lpc_scratch.theory.phases import only_guesses
 from lpc_scratch.training import Recorder, load_configured_dataset, train
 from lpc_scratch.training.result import COLUMNS, EDGES
@@ -45,11 +46,23 @@ def test_rows_describe_each_network_on_the_whole_training_set(result):
         dataset.y_train,
         predictions=predictions,
         classifier_weight=result.network.classifier.W[1],
+        initial_classifier=Trainer(SMALL, dataset).network.classifier.W[1],
     )
-    assert {name: row[name] for name in measured} == pytest.approx(measured, nan_ok=True)
+    assert {name: row[name] for name in measured} == pytest.approx(measured)
+    A = centred(result.network.classifier.W[1])
+    assert row["predicted_norm"] == pytest.approx(optimum(A, 10, "exp").norm)
     assert row["train_accuracy"] == np.mean(predictions == dataset.y_train) > 0.9
     assert row["loss"] == row["cross_entropy"] + row["penalty"]
     assert row["penalty"] == pytest.approx(10 * np.exp(np.mean(np.square(latent, dtype="f8"))))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"architecture": "none"}, {"gamma": 0.0}, {"loss": "double-softmax"}], ids=str
+)
+def test_no_norm_is_predicted_without_a_penalty_or_for_another_loss(settings):
+    (row,) = train(dataclasses.replace(TINY, epochs=0, **settings)).rows
+    assert np.isnan(row["predicted_norm"])
+    assert 0 <= row["initial_code"] <= 1
 
 
 def test_rows_hold_the_settings_of_the_epoch_that_led_to_them():
@@ -79,12 +92,14 @@ def test_measuring_more_often_does_not_change_the_training(result):
     assert np.array_equal(often.network.parameters, result.network.parameters)
 
 
-def test_snapshots_hold_histograms_and_class_means(result):
+def test_snapshots_hold_histograms_class_means_and_the_initial_classifier(result):
     arrays = result.snapshots.to_arrays()
     assert arrays["epochs"].tolist() == [0, 2, 4, 5]
     assert arrays["counts"].shape == (4, 2, len(EDGES) - 1)
     assert (arrays["counts"].sum(-1) == 2000 * 4).all()
     assert arrays["class_means"].shape == (4, 2, 4, 4)
+    first = Trainer(SMALL, load_configured_dataset(SMALL)).network.classifier.W
+    assert np.array_equal(arrays["classifier_initial"], first)
     centres = (EDGES[1:] + EDGES[:-1]) / 2
     variance = arrays["counts"] @ centres**2 / arrays["counts"].sum(-1)
     assert variance == pytest.approx(1, abs=0.05)  # every coordinate is standardised
