@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 import tyro
@@ -20,8 +20,13 @@ import tyro
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.nn import schedules
 from lpc_scratch.nn.network import Architecture
+from lpc_scratch.nn.optim import LEARNING_RATES
 
 Role = Literal["data", "model", "training", "output"]
+Optimizer = Literal[
+    "sgd", "adam", "adamw", "rmsprop", "signum", "lion", "normalized", "muon", "pnorm"
+]
+Rates = Literal["constant", "step", "cosine"]
 
 _LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
 
@@ -45,6 +50,8 @@ class Facts:
         Whether a run may go on with another value.
     in_results : bool
         Whether results depend on it.
+    later : bool
+        Whether there were results before it; these have it at its default.
     """
 
     role: Role
@@ -55,6 +62,7 @@ class Facts:
     axis: bool = True
     on_resume: bool = False
     in_results: bool = True
+    later: bool = False
 
 
 def setting(default: Any, role: Role, **facts: Any) -> Any:
@@ -99,8 +107,12 @@ class TrainConfig:
 
     loss: Literal["softmax", "double-softmax"] = setting("softmax", "training")
     """Cross-entropy of the softmax, or of the softmax of the softmax as in the 2023 code."""
-    penalty: Literal["exp", "exp-coordinate", "exp-sample", "l2"] = setting("exp", "training")
+    penalty: Literal["exp", "exp-coordinate", "exp-sample", "l2", "lp", "max"] = setting(
+        "exp", "training"
+    )
     """Penalty on the latent layer of the architecture binary; the others have none."""
+    penalty_power: float = setting(4.0, "training", at_least=1, later=True)
+    """Power p of the penalty lp, the mean of |z|^p, at least 1."""
     gamma: float = setting(10.0, "training", at_least=0)
     """Strength of the penalty, at least 0; the first value of a gamma schedule."""
     gammas: tuple[float, ...] = setting((), "training", axis=False)
@@ -118,11 +130,14 @@ class TrainConfig:
     gamma_max: float = setting(1e6, "training", above=0)
     """Cap of the geometric gamma."""
 
-    optimizer: Literal["sgd", "adam", "adamw"] = setting("adam", "training")
+    optimizer: Optimizer = setting("adam", "training")
     """Optimiser; epsilon is added to sqrt(v) after the bias correction, as in torch."""
-    learning_rate: float = setting(5e-4, "training", above=0)
-    """Step size of the optimiser, above 0; the first value of its schedule."""
-    learning_rate_schedule: Literal["constant", "step", "cosine"] = setting("constant", "training")
+    descent_power: float = setting(3.0, "training", above=1, later=True)
+    """Power p of the optimiser pnorm, steepest descent in the entrywise p-norm, above 1."""
+    learning_rate: float | None = setting(None, "training", above=0)
+    """Step size of the optimiser, above 0, its own default where there is none; the first value of
+    its schedule."""
+    learning_rate_schedule: Rates = setting("constant", "training")
     """Constant, multiplied by a factor every so many epochs, or half a cosine to 0."""
     learning_rate_every: int = setting(5, "training", at_least=1)
     """Epochs between two changes of the step schedule."""
@@ -138,6 +153,31 @@ class TrainConfig:
     """Decay of the second moment of adam and adamw, from 0 to below 1."""
     epsilon: float = setting(1e-8, "training", above=0)
     """Added to the denominator of adam and adamw, above 0."""
+    classifier_optimizer: Literal["same", "none", Optimizer] = setting(
+        "same", "training", later=True
+    )
+    """Optimiser of the classifier, its weight and bias: that of the rest, none, or another; what
+    they share but for the rate is set once, such as epsilon. none leaves it as it is at first."""
+    classifier_learning_rate: float | None = setting(None, "training", above=0, later=True)
+    """Step size of the classifier's optimiser, above 0: where there is none, that of the rest if
+    the optimiser is the same, and else its own default."""
+    classifier_learning_rate_schedule: Literal["same", Rates] = setting(
+        "same", "training", later=True
+    )
+    """Schedule of the classifier's step size; what describes it is that of the rest."""
+    classifier_initialization: Literal["same", "simplex"] = setting("same", "training", later=True)
+    """First weight of the classifier: drawn as the rest, or a code that is binary and a simplex, of
+    which there is none for some numbers of classes and latent dimensions."""
+    classifier_code: Path | None = setting(None, "training", axis=False, later=True)
+    """File .npy with a code of one's own to start from, (K, D) of +1 and -1, a row for each
+    class."""
+    classifier_code_scale: float = setting(0.2, "training", above=0, later=True)
+    """What the entries of such a code are multiplied by, above 0."""
+    classifier_basis: tyro.conf.Suppress[Literal["axes", "rotated"]] = setting(
+        "axes", "training", later=True
+    )
+    """Axes in which the classifier's weight is kept and trained: those of the latent layer, or a
+    random basis. No flag of the commands: for the experiment on the optimiser's geometry."""
     weight_decay: float = setting(0.0, "training", at_least=0)
     """Decay of all parameters, at least 0; decoupled in adamw, in the gradient otherwise."""
 
@@ -168,13 +208,61 @@ class TrainConfig:
             object.__setattr__(self, field.name, value)  # the dataclass is frozen
         self._check_ranges()
 
+    @property
+    def classifier_kind(self) -> str:
+        """The classifier's optimiser by its own name; none for none."""
+        own = self.classifier_optimizer
+        return self.optimizer if own == "same" else own
+
+    @property
+    def initial_learning_rate(self) -> float:
+        """Step size of the optimiser at the start of its schedule."""
+        return self.learning_rate or LEARNING_RATES[self.optimizer]
+
+    @property
+    def initial_classifier_learning_rate(self) -> float:
+        """Step size of the classifier's optimiser at the start of its schedule; 0 for none."""
+        if self.classifier_kind == self.optimizer:
+            return self.classifier_learning_rate or self.initial_learning_rate
+        if self.classifier_kind == "none":
+            return 0.0
+        return self.classifier_learning_rate or LEARNING_RATES[self.classifier_kind]
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether the classifier is trained otherwise than the rest."""
+        own = (self.classifier_optimizer, self.classifier_learning_rate_schedule)
+        return own != ("same", "same")
+
     def learning_rate_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
-        rate = self.learning_rate
-        if self.learning_rate_schedule == "step":
+        return self._rate_at(epoch, self.initial_learning_rate, self.learning_rate_schedule)
+
+    def classifier_learning_rate_at(self, epoch: int) -> float:
+        """Return the classifier's learning rate of an epoch, counted from 0."""
+        own = self.classifier_learning_rate_schedule
+        schedule = self.learning_rate_schedule if own == "same" else own
+        return self._rate_at(epoch, self.initial_classifier_learning_rate, schedule)
+
+    def learning_rates_at(self, epoch: int) -> float | tuple[float, float]:
+        """Return what the optimiser's step takes in an epoch: a rate, or one for each part."""
+        rate = self.learning_rate_at(epoch)
+        return (rate, self.classifier_learning_rate_at(epoch)) if self.in_parts else rate
+
+    def with_learning_rates(self) -> Self:
+        """Return the same configuration with the numbers for learning rates left to defaults."""
+        own = self.classifier_optimizer not in ("same", "none")
+        return dataclasses.replace(
+            self,
+            learning_rate=self.initial_learning_rate,
+            classifier_learning_rate=self.initial_classifier_learning_rate if own else None,
+        )
+
+    def _rate_at(self, epoch: int, rate: float, schedule: str) -> float:
+        if schedule == "step":
             every, factor = self.learning_rate_every, self.learning_rate_factor
             rate = schedules.step_rate(epoch, rate, every, factor)
-        elif self.learning_rate_schedule == "cosine":
+        elif schedule == "cosine":
             rate = schedules.cosine_rate(epoch, rate, self.epochs)
         return rate * schedules.warmup_factor(epoch, self.warmup_epochs)
 
@@ -196,6 +284,8 @@ class TrainConfig:
     def _check_ranges(self) -> None:
         for name, facts in SETTINGS.items():
             value = getattr(self, name)
+            if value is None:
+                continue
             if facts.at_least is not None and value < facts.at_least:
                 raise ConfigError(f"{name} must be at least {facts.at_least}, not {value}")
             if facts.at_most is not None and value > facts.at_most:
@@ -215,6 +305,16 @@ class TrainConfig:
             )
         if self.architecture == "none" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
+        if self.classifier_learning_rate and self.classifier_optimizer in ("same", "none"):
+            raise ConfigError(
+                f"classifier_learning_rate {self.classifier_learning_rate} is that of no optimizer:"
+                " name one with classifier_optimizer, the same as optimizer if it is"
+            )
+        if self.classifier_code and self.classifier_initialization == "simplex":
+            raise ConfigError(
+                f"classifier_code {self.classifier_code} and classifier_initialization simplex are "
+                "two beginnings: give one of them"
+            )
         if not self.seeds:
             raise ConfigError("seeds is empty: name one or more")
         if min(self.seeds) < 0:

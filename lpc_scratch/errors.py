@@ -52,5 +52,9 @@ class TrivialCollapseWarning(LPCWarning):
     """All classes have collapsed to one point, so that the network can only guess."""
 
 
+class NoKernelWarning(LPCWarning):
+    """A device that computes something without a kernel of its own, and so more slowly."""
+
+
 class UncheckedDataWarning(LPCWarning):
     """Data that cannot be told from those that a run was trained on."""

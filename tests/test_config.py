@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,14 @@ import yaml
 from data_utils import DATASETS
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.nn.optim import LEARNING_RATES
 from lpc_scratch.runs.config_file import dump_config, load_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def test_digits_file_equals_the_defaults():
-    assert load_config(CONFIGS / "digits.yaml", TrainConfig) == TrainConfig()
+    assert load_config(CONFIGS / "digits.yaml", TrainConfig) == TrainConfig().with_learning_rates()
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -44,6 +46,18 @@ def test_configuration_survives_a_round_trip_through_yaml(tmp_path):
         ({"gamma": 0, "gamma_schedule": "geometric"}, "gamma must be above 0"),
         ({"gamma_factor": 1}, "gamma_factor must be above 1"),
         ({"learning_rate": 0}, "learning_rate must be above 0"),
+        ({"classifier_learning_rate": 0.1}, "classifier_learning_rate 0.1 is that of no optimizer"),
+        (
+            {"classifier_learning_rate": 0.1, "classifier_optimizer": "none"},
+            "classifier_learning_rate 0.1 is that of no optimizer",
+        ),
+        (
+            {"classifier_code": "c.npy", "classifier_initialization": "simplex"},
+            "classifier_code c.npy and classifier_initialization simplex are two beginnings",
+        ),
+        ({"classifier_optimizer": "adagrad"}, "unknown classifier_optimizer 'adagrad': choose one"),
+        ({"penalty_power": 0.5}, "penalty_power must be at least 1"),
+        ({"descent_power": 1}, "descent_power must be above 1"),
         ({"latent_dim": 0}, "latent_dim must be at least 1, not 0"),
         ({"latent_dim": 2.5}, "latent_dim must be a whole number, not 2.5"),
         ({"latent_dim": 10**20}, "latent_dim must be at most 1000000"),
@@ -101,6 +115,25 @@ def test_missing_file_is_refused(tmp_path):
         load_config(tmp_path / "missing.yaml", TrainConfig)
 
 
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        ({}, (LEARNING_RATES["adam"],) * 2),
+        ({"optimizer": "sgd"}, (LEARNING_RATES["sgd"],) * 2),
+        ({"optimizer": "sgd", "learning_rate": 0.3}, (0.3, 0.3)),
+        ({"optimizer": "sgd", "learning_rate": 0.3, "classifier_optimizer": "sgd"}, (0.3, 0.3)),
+        ({"classifier_optimizer": "sgd", "learning_rate": 0.3}, (0.3, LEARNING_RATES["sgd"])),
+        ({"classifier_optimizer": "adam", "classifier_learning_rate": 0.1}, (5e-4, 0.1)),
+        ({"classifier_optimizer": "none"}, (5e-4, 0.0)),
+    ],
+    ids=str,
+)
+def test_every_optimizer_has_a_learning_rate_of_its_own(settings, rates):
+    config = TrainConfig(**settings)
+    assert (config.initial_learning_rate, config.initial_classifier_learning_rate) == rates
+    assert config.with_learning_rates().learning_rate == rates[0]
+
+
 def test_schedules_follow_their_settings():
     config = TrainConfig(
         learning_rate=0.1,
@@ -115,6 +148,9 @@ def test_schedules_follow_their_settings():
     rates = [config.learning_rate_at(epoch) for epoch in range(5)]
     assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.05])
     assert [config.gammas_at(epoch) for epoch in range(5)] == [(1,), (1,), (2,), (2,), (3,)]
+    assert config.learning_rates_at(1) == pytest.approx(0.1)
+    own = replace(config, classifier_learning_rate_schedule="constant")
+    assert own.learning_rates_at(8) == pytest.approx((0.025, 0.1))
     cosine = TrainConfig(learning_rate=0.1, learning_rate_schedule="cosine", epochs=10)
     assert cosine.learning_rate_at(5) == pytest.approx(0.05)
     assert TrainConfig(seeds=(1, 2)).gammas_at(99) == (10, 10)

@@ -9,6 +9,7 @@ from benchmarks.configurations import GAMMA, LEARNING_RATE, Configuration, make_
 from data_utils import Dataset
 from lpc_scratch.backend import Device
 from lpc_scratch.backend.numpy_ops import NumpyOps
+from lpc_scratch.nn.optim import Optimizer
 from lpc_scratch.training.trainer import Trainer
 
 
@@ -40,6 +41,7 @@ class OurPeer:
     ) -> None:
         self.trainer = Trainer(configuration.train_config(seeds, device), dataset)
         if device == "cpu":
+            assert isinstance(self.trainer.optimizer, Optimizer)
             self.trainer.optimizer.ops = NumpyOps(compiled_from=0 if numba else math.inf)
         self.trainer.start_epoch(0)
         orders = [make_order(dataset, configuration.batch, seed) for seed in seeds]

@@ -29,6 +29,10 @@ class Reference:
     def __init__(self, xp: Any) -> None:
         self.xp = xp
 
+    def overrides(self, primitive: str) -> bool:
+        """Return whether a primitive has a form of its own here."""
+        return getattr(type(self), primitive) is not getattr(Reference, primitive)
+
     def compiles(self, parameters: int) -> bool:
         """Return whether an optimiser's step of so many parameters is compiled by numba."""
         return False

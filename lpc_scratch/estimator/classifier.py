@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +32,10 @@ from lpc_scratch.training.build import make_network
 from lpc_scratch.training.trainer import Trainer
 
 # What partial_fit goes on from is of no use under another value of these.
-_KEPT = ("architecture", "hidden", "latent_dim", "activation", "optimizer", "dtype")
+_KEPT = (
+    *("architecture", "hidden", "latent_dim", "activation", "dtype"),
+    *("optimizer", "classifier_optimizer", "classifier_learning_rate_schedule"),
+)
 _LEFT_TO_THE_DATA = ("epochs", "gamma")  # where they are "auto"
 
 
@@ -50,10 +54,10 @@ class LPCClassifier(
     ----------
     architecture, hidden, latent_dim, activation, dropout, initialization
         The network.
-    loss, penalty, gamma, gamma_*
+    loss, penalty, penalty_power, gamma, gamma_*
         What is minimised.
-    optimizer, learning_rate, learning_rate_*, warmup_epochs, momentum, beta1, beta2, epsilon, \
-weight_decay
+    optimizer, descent_power, learning_rate, learning_rate_*, warmup_epochs, momentum, beta1, \
+beta2, epsilon, classifier_*, weight_decay
         How it is minimised.
     batch_size, epochs, seed, device, dtype
         How the run goes. `seed`, in place of `TrainConfig.seeds`, is the seed of the one network:
@@ -62,9 +66,10 @@ weight_decay
     All are described in `TrainConfig`, whose names, checks and, but for two, defaults they have;
     values are checked when the training begins. The two are "auto", which fits them to the data.
     `epochs` are then 100, or as many as make 1000 steps. `gamma`, where it is constant and the
-    optimizer is adam or adamw, is a seventh of `metrics.largest_gamma`, what the learning rates of
-    all steps bear, and at most 10; that grows as the square of `latent_dim` and of the number of
-    steps. Otherwise it is 10. A number is taken as it is.
+    optimizer of the classifier is one of `nn.optim.SIGN_LIKE`, as adam is, is a seventh of
+    `metrics.largest_gamma`, what the learning rates of all steps bear, and at most 10; that grows
+    as the square of `latent_dim` and of the number of steps. Otherwise it is 10. A number is taken
+    as it is.
 
     Attributes
     ----------
@@ -110,6 +115,7 @@ weight_decay
         initialization: str = TrainConfig.initialization,
         loss: str = TrainConfig.loss,
         penalty: str = TrainConfig.penalty,
+        penalty_power: float = TrainConfig.penalty_power,
         gamma: float | str = "auto",
         gamma_schedule: str = TrainConfig.gamma_schedule,
         gamma_every: int = TrainConfig.gamma_every,
@@ -118,7 +124,8 @@ weight_decay
         gamma_late_factor: float = TrainConfig.gamma_late_factor,
         gamma_max: float = TrainConfig.gamma_max,
         optimizer: str = TrainConfig.optimizer,
-        learning_rate: float = TrainConfig.learning_rate,
+        descent_power: float = TrainConfig.descent_power,
+        learning_rate: float | None = TrainConfig.learning_rate,
         learning_rate_schedule: str = TrainConfig.learning_rate_schedule,
         learning_rate_every: int = TrainConfig.learning_rate_every,
         learning_rate_factor: float = TrainConfig.learning_rate_factor,
@@ -127,6 +134,12 @@ weight_decay
         beta1: float = TrainConfig.beta1,
         beta2: float = TrainConfig.beta2,
         epsilon: float = TrainConfig.epsilon,
+        classifier_optimizer: str = TrainConfig.classifier_optimizer,
+        classifier_learning_rate: float | None = TrainConfig.classifier_learning_rate,
+        classifier_learning_rate_schedule: str = TrainConfig.classifier_learning_rate_schedule,
+        classifier_initialization: str = TrainConfig.classifier_initialization,
+        classifier_code: str | Path | None = TrainConfig.classifier_code,
+        classifier_code_scale: float = TrainConfig.classifier_code_scale,
         weight_decay: float = TrainConfig.weight_decay,
         batch_size: int = TrainConfig.batch_size,
         epochs: int | str = "auto",

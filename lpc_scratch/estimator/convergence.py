@@ -10,6 +10,7 @@ from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.metrics import largest_gamma
 from lpc_scratch.nn.inference import latent_and_logits
+from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.phases import only_guesses
 from lpc_scratch.training.trainer import Trainer
 
@@ -42,9 +43,9 @@ def settle(config: TrainConfig, auto: Collection[str], samples: int, classes: in
 
 def bearable_gamma(config: TrainConfig, samples: int, classes: int) -> float:
     """Return the `largest_gamma` of a run; infinity for an optimiser that it does not describe."""
-    if config.optimizer not in ("adam", "adamw"):
+    if config.classifier_kind not in SIGN_LIKE:
         return math.inf
-    rates = math.fsum(map(config.learning_rate_at, range(config.epochs)))
+    rates = math.fsum(map(config.classifier_learning_rate_at, range(config.epochs)))
     return largest_gamma(config.latent_dim, classes, rates * _steps_per_epoch(config, samples))
 
 

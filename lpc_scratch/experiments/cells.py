@@ -11,7 +11,7 @@ from data_utils import Dataset, DatasetError
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import single_blas_thread
 from lpc_scratch.config import SETTINGS, TrainConfig
-from lpc_scratch.errors import LPCError, TrivialCollapseWarning, one_line
+from lpc_scratch.errors import LPCError, NoKernelWarning, TrivialCollapseWarning, one_line
 from lpc_scratch.experiments.portrait import ARRAYS, portray
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs.environment import describe_environment
@@ -71,6 +71,7 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
     try:
         with single_blas_thread(), warnings.catch_warnings():
             warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
+            warnings.simplefilter("ignore", NoKernelWarning)  # for each stack of networks again
             dataset = load_data(data_settings(configs[0]))
             check_memory(stack, dataset)
             result = train(stack, dataset, keep_going=True)

@@ -1,7 +1,8 @@
 """The grid of an experiment: from axes and a base configuration to the configuration of each cell.
 
 An axis is one of `AXES`, the name of a setting of `TrainConfig` or `seed`, `depth` or `width`, with
-the values that it takes; the cells are all their combinations.
+the values that it takes; the cells are all their combinations. Settings that change together are
+one axis, with `+` between their names and `:` between their values.
 """
 
 import difflib
@@ -14,7 +15,8 @@ from lpc_scratch.backend.threads import split
 from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.store import cell_key
-from lpc_scratch.training import with_absolute_paths
+from lpc_scratch.nn.optim import SIGN_LIKE
+from lpc_scratch.training import settled
 
 Axes = Mapping[str, Sequence[Any]]
 
@@ -33,14 +35,16 @@ class Preset:
     Attributes
     ----------
     question : what it asks, in one line
-    axes : the values on every axis, by its name
+    axes : the values on every axis, by its name; tuples where settings change together
     variants : settings that change together; the grid is run once with each. None are used where
         the user gives an axis of that name.
+    predicted : the measurements for which theory has a prediction, in the order of the report
     """
 
     question: str
     axes: Axes
     variants: Sequence[Mapping[str, Any]] = ({},)
+    predicted: Sequence[str] = ()
 
 
 PRESETS = {
@@ -65,19 +69,113 @@ PRESETS = {
         "what did the second softmax of the published code change?",
         {"loss": ["softmax", "double-softmax"], "architecture": ["binary", "linear"]},
     ),
+    "optimizer-geometry": Preset(
+        "whose optimiser makes the code, and in whose axes?",
+        {
+            "classifier_optimizer+classifier_basis": [
+                *((name, "axes") for name in (*SIGN_LIKE, "pnorm")),
+                *((name, "axes") for name in ("sgd", "normalized", "muon", "none")),
+                *((name, "rotated") for name in ("adam", "signum")),
+            ],
+            "optimizer": ["adam", "sgd"],
+        },
+        predicted=("kurtosis", "kurtosis_rotated", "peak_distance", "etf_distance"),
+    ),
+    "descent-power": Preset(
+        "in which p-norms does steepest descent make a binary code?",
+        {"descent_power": [1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0]},
+        [{"classifier_optimizer": "pnorm"}],
+        predicted=("kurtosis",),
+    ),
+    "penalty-power": Preset(
+        "which penalties make a binary code by themselves?",
+        {
+            "penalty+penalty_power+gamma": [
+                *(("lp", power, 10.0) for power in (1.25, 1.5, 2.0, 3.0, 4.0)),
+                *(("lp", power, 100.0) for power in (4.0, 8.0)),
+                ("max", 4.0, 1.0),
+            ],
+            "optimizer": ["sgd", "normalized", "adam"],
+        },
+        predicted=("kurtosis", "peak_distance"),
+    ),
+    "epsilon-gamma": Preset(
+        "at which epsilon does the code of Adam fade?",
+        {
+            "epsilon": [1e-8, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1],
+            "gamma": [1.0, 10.0, 100.0, 1000.0],
+        },
+        predicted=("kurtosis",),
+    ),
+    "simplex-start": Preset(
+        "does a classifier that starts as a binary simplex stay one?",
+        {
+            "classifier_initialization": ["same", "simplex"],
+            "latent_dim": [18, 36, 72],
+            "gamma": [1.0, 10.0, 100.0, 1000.0],
+        },
+        predicted=("kurtosis", "etf_distance", "latent_norm"),
+    ),
+    "small-latent": Preset(
+        "in how few dimensions do classes begin to share a code?",
+        {"latent_dim": [1, 2, 3, 4, 5, 6, 8, 10]},
+        predicted=("distinct_codes",),
+    ),
+    "batch-size": Preset(
+        "do small batches make the code of Adam less binary, and that of signs not?",
+        {
+            # the same number of steps
+            "batch_size+epochs": [(16 * 2**n, 25 * 2**n) for n in range(6)],
+            "classifier_optimizer": ["adam", "signum"],
+        },
+        predicted=("kurtosis",),
+    ),
+    "onset": Preset(
+        "after how many steps does learning begin?",
+        {
+            "latent_dim+gamma+learning_rate": [
+                *((8, 10.0, 2e-4), (8, 100.0, 5e-4), (16, 100.0, 2e-4), (16, 1000.0, 5e-4)),
+                *((32, 100.0, 1e-4), (32, 1000.0, 5e-4), (64, 1000.0, 2e-4), (64, 3000.0, 5e-4)),
+            ],
+            "classifier_optimizer": ["adam", "signum"],
+        },
+        [{"evaluate_every": 1, "epochs": 30}],
+        predicted=("onset_step",),
+    ),
 }
 """The grids of the paper and of the questions that it leaves open."""
 
 
-def parse_axis(text: str) -> tuple[str, list[str]]:
+def parse_axis(text: str) -> tuple[str, list[Any]]:
     """Return name and values of an axis that is written as `gamma=0.1,1,10`.
 
-    Raises ConfigError if it is not of that form, the name is unknown or there are no values.
+    Settings that change together are written as `optimizer+learning_rate=adam:1e-3,sgd:0.05`: their
+    values are tuples. Raises ConfigError if it is not of that form, a name is unknown or there are
+    no values.
     """
     name, equals, values = text.partition("=")
-    name = name.strip().replace("-", "_")
+    names = [part.strip().replace("-", "_") for part in name.split("+")]
     if not equals:
         raise ConfigError(f"{text!r} is no axis of a grid: write it as gamma=0.1,1,10")
+    for name in names:
+        _check_axis(name)
+    found = [value.strip() for value in values.split(",") if value.strip()]
+    if not found:
+        raise ConfigError(f"the grid axis {name!r} has no values: write it as {name}=0.1,1,10")
+    if len(names) == 1:
+        return name, found
+    together = [tuple(part.strip() for part in value.split(":")) for value in found]
+    for value in together:
+        if len(value) != len(names):
+            raise ConfigError(
+                f"the grid axis {'+'.join(names)} has the value {':'.join(value)!r}: write one for "
+                "each setting, with : between them"
+            )
+    return "+".join(names), together
+
+
+def _check_axis(name: str) -> None:
+    """Raise ConfigError unless there is an axis of that name."""
     if name in SETTINGS and name not in AXES:
         hint = _IN_PLACE.get(name, "it is the same for all networks of a grid")
         raise ConfigError(f"{name} is no axis of a grid: {hint}")
@@ -85,10 +183,6 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
         close = difflib.get_close_matches(name, AXES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(AXES)}"
         raise ConfigError(f"unknown grid axis {name!r}: {hint}")
-    found = [value.strip() for value in values.split(",") if value.strip()]
-    if not found:
-        raise ConfigError(f"the grid axis {name!r} has no values: write it as {name}=0.1,1,10")
-    return name, found
 
 
 def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> list[TrainConfig]:
@@ -100,13 +194,18 @@ def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> li
     """
     if preset is not None and preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    given = [parse_axis(text) for text in grid]
-    for name, _ in given:
-        if sum(name == other for other, _ in given) > 1:
+    own = [parse_axis(text) for text in grid]
+    named = [name for names, _ in own for name in names.split("+")]
+    for name in named:
+        if named.count(name) > 1:
             raise ConfigError(f"the grid axis {name!r} is given twice: name all its values once")
-    own = dict(given)
     chosen = PRESETS[preset] if preset else Preset("", {})
-    axes: dict[str, Sequence[Any]] = {**chosen.axes, **own}
+    axes: dict[str, Sequence[Any]] = {
+        names: values
+        for names, values in chosen.axes.items()
+        if names in named or not set(names.split("+")) & set(named)
+    }
+    axes |= dict(own)
     if not axes:
         raise ConfigError(
             "the grid is empty: name an axis, such as --grid gamma=0.1,1,10, or a --preset "
@@ -116,10 +215,10 @@ def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> li
         raise ConfigError("gammas are an axis in a sweep: write --grid gamma=0.1,1,10")
     axes.setdefault("seed", base.seeds)
     variants: Sequence[Mapping[str, Any]] = chosen.variants
-    if any(name in own for variant in variants for name in variant):
+    if any(name in named for variant in variants for name in variant):
         variants = ({},)
     cells = [
-        _apply(base, {**variant, **dict(zip(axes, values, strict=True))})
+        _apply(base, {**variant, **_place(axes, values)})
         for variant in variants
         for values in product(*axes.values())
     ]
@@ -173,6 +272,15 @@ def _cost(config: TrainConfig) -> int:
     return config.epochs * sum(a * b for a, b in pairwise(widths))
 
 
+def _place(axes: Axes, values: Sequence[Any]) -> dict[str, Any]:
+    """Return the settings of a cell, from its value on every axis."""
+    settings: dict[str, Any] = {}
+    for names, value in zip(axes, values, strict=True):
+        together = names.split("+")
+        settings |= zip(together, value if len(together) > 1 else (value,), strict=True)
+    return settings
+
+
 def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     """Return a cell; `TrainConfig` checks the values, and converts those that are text."""
     settings = dict(values)
@@ -183,7 +291,7 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
         if "depth" not in values and not depth:
             raise ConfigError(f"width {width} needs a hidden layer: give depth as well")
         settings["hidden"] = (width,) * depth
-    return with_absolute_paths(replace(base, **settings))
+    return settled(replace(base, **settings))
 
 
 def _whole(name: str, value: Any) -> int:

@@ -82,13 +82,20 @@ class DamagedResultWarning(LPCWarning):
 def cell_key(config: TrainConfig) -> str:
     """Return the name of a cell: 16 hexadecimal digits, of every setting that can change it.
 
-    The user's own data are known by the sizes and times of their files as well.
+    One that came later than the first cells counts where it is not at its default. The user's own
+    files are known by their sizes and times as well.
     """
+    values = {name: getattr(config.with_learning_rates(), name) for name in sorted(SETTINGS)}
     relevant = {
-        name: getattr(config, name) for name in sorted(SETTINGS) if SETTINGS[name].in_results
+        name: value
+        for name, value in values.items()
+        if SETTINGS[name].in_results
+        and not (SETTINGS[name].later and value == getattr(TrainConfig, name))
     }
     if config.dataset not in DATASETS:
         relevant["files"] = _stamp(Path(config.dataset))
+    if config.classifier_code:
+        relevant["classifier_code"] = _stamp(config.classifier_code)
     return hashlib.sha256(json.dumps(relevant).encode()).hexdigest()[:16]
 
 

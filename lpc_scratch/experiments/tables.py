@@ -7,7 +7,7 @@ from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.metrics.registry import BY_NAME
-from lpc_scratch.nn.penalties import PENALTIES
+from lpc_scratch.nn.penalties import penalty_of
 from lpc_scratch.theory.phases import Phase, classify, is_trivial
 from lpc_scratch.training.result import COLUMNS, Row
 
@@ -69,7 +69,7 @@ def phase_of(result: Result) -> Phase | None:
         return "divergence"
     untrained, last = result.rows[0], result.rows[-1]
     binary = result.config.architecture == "binary"
-    minimum = PENALTIES[result.config.penalty].minimum if binary else None
+    minimum = penalty_of(result.config.penalty).minimum if binary else None
     largest = float(result.arrays["class_shares"].max())
     trivial = is_trivial(last, untrained, minimum, largest)
     return "trivial" if trivial else classify(last, len(result.class_names))

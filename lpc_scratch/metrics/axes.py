@@ -49,7 +49,7 @@ def rotated_kurtosis(means: npt.ArrayLike, seed: int = 0) -> float:
     unless ``means`` is a finite matrix.
     """
     x = as_matrix(means, "means")
-    return entry_kurtosis(x @ _random_axes(x.shape[1], seed))
+    return entry_kurtosis(x @ random_axes(x.shape[1], seed))
 
 
 def initial_code_share(
@@ -89,7 +89,7 @@ def initial_code_share(
     return float(np.mean((mu > 0) == (A.T[classes] > 0)))
 
 
-def _random_axes(dims: int, seed: int) -> FloatArray:
+def random_axes(dims: int, seed: int = 0) -> FloatArray:
     """Return the first MAX_AXES columns of a random orthogonal matrix (D, D), Haar-distributed."""
     noise = np.random.default_rng(seed).normal(size=(dims, min(dims, MAX_AXES)))
     Q, R = np.linalg.qr(noise)

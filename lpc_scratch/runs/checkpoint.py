@@ -37,6 +37,7 @@ def check_settings(what: str, stored: TrainConfig, config: TrainConfig) -> None:
 
 def differences(one: TrainConfig, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
     """Yield name and values of every setting that must be the same in one run, and is not."""
+    one, other = one.with_learning_rates(), other.with_learning_rates()
     for name, facts in SETTINGS.items():
         a, b = getattr(one, name), getattr(other, name)
         if a != b and not facts.on_resume and not (name == "dataset" and may_be_same(a, b)):

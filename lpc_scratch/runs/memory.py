@@ -23,6 +23,7 @@ from lpc_scratch.metrics.axes import MAX_AXES
 from lpc_scratch.metrics.measure import MAX_MIXTURES
 from lpc_scratch.nn.inference import CHUNK
 from lpc_scratch.nn.layers import Container, Sequential, walk
+from lpc_scratch.nn.optim import OPTIMIZERS
 from lpc_scratch.training.build import make_parts
 from lpc_scratch.training.result import EDGES
 
@@ -97,7 +98,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
 
     # Training keeps this from its first step on.
     parameters = E * P * size  # (E, P)
-    moments = parameters if config.optimizer == "sgd" else 2 * parameters  # (E, P) each
+    moments = E * size * _moments(config, weights)
     vectors = 2 * parameters + moments  # the gradients are as many as the parameters
     gathered = size if dataset.feature_mean is not None else dataset.x_train.itemsize
     batch = E * B * (F * (gathered + size) + 2 * _WIDE)  # as they lie on the device, scaled; labels
@@ -152,6 +153,14 @@ def _layers(config: TrainConfig, features: int, classes: int) -> Sequential:
     """Return the layers of one network of a configuration, whose arrays take no memory."""
     backend = replace(get_backend("cpu"), xp=_Shapes)
     return Sequential(make_parts(config, features, classes, backend))
+
+
+def _moments(config: TrainConfig, weights: list[Array]) -> int:
+    """Return how many numbers the optimisers of one network keep besides its parameters."""
+    own = sum(weight.size for weight in weights[-2:])  # of the classifier
+    rest = sum(weight.size for weight in weights[:-2])
+    parts = ((config.optimizer, rest), (config.classifier_kind, own))
+    return sum(len(OPTIMIZERS[kind].moment_names) * n for kind, n in parts if kind != "none")
 
 
 def _sizes(network: Sequential, features: int) -> list[int]:

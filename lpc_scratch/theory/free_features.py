@@ -39,7 +39,7 @@ its entries are ±c.
 **How good it is.** Against the exact minimum over the points, for random codes of ten classes at
 D = 16: the norm is right to 8 % for every penalty at gamma 1 to 100, and to 16 % at smaller ones;
 cross-entropy, never too large, is less good (0.213 for 0.252, 0.030 for 0.038). For ``lp`` with a
-power near 1 the norm is up to 1.8 times too large (1.25: within 13 %), because one coordinate a
+power near 1 the norm is up to 2 times too large (1.25: within 13 %), because one coordinate a
 class raises the mean margin, but not the margins to all other classes.
 """
 

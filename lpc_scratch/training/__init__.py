@@ -8,8 +8,8 @@ from lpc_scratch.training.loop import (
     Progress,
     Recorder,
     load_configured_dataset,
+    settled,
     train,
-    with_absolute_paths,
 )
 
-__all__ = ["Progress", "Recorder", "load_configured_dataset", "train", "with_absolute_paths"]
+__all__ = ["Progress", "Recorder", "load_configured_dataset", "settled", "train"]

@@ -1,15 +1,23 @@
 """From a configuration to an untrained network, and to what will train it."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from data_utils import DatasetDescription
-from lpc_scratch.backend import Backend
+from lpc_scratch.backend import Array, Backend
 from lpc_scratch.config import TrainConfig
+from lpc_scratch.errors import ConfigError, one_line
+from lpc_scratch.metrics.axes import random_axes
 from lpc_scratch.nn.backbones import BACKBONES
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Layer, Linear
+from lpc_scratch.nn.layers.rotated import RotatedLinear
 from lpc_scratch.nn.network import Network, make_latent_layer
-from lpc_scratch.nn.optim import SGD, Adam, AdamW, Optimizer
+from lpc_scratch.nn.optim import OPTIMIZERS, Optimizer
+from lpc_scratch.nn.optim.parts import Parts
+from lpc_scratch.theory.simplex_codes import simplex_code
 
 
 def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend) -> Network:
@@ -39,17 +47,86 @@ def make_parts(
     (width,) = backbone.output_shape((features,))
     latent_layer = make_latent_layer(config.architecture, width, config.latent_dim, *place)
     (latent_dim,) = latent_layer.output_shape((width,))
+    if config.classifier_basis == "rotated":
+        basis = random_axes(latent_dim)
+        return backbone, latent_layer, RotatedLinear(basis, latent_dim, classes, *place)
     return backbone, latent_layer, Linear(latent_dim, classes, *place)
 
 
-def make_optimizer(config: TrainConfig, network: Network) -> Optimizer:
-    """Return the optimiser of a configuration, for the parameters of a network."""
-    vectors = (network.parameters, network.gradients)
-    if config.optimizer == "sgd":
-        return SGD(*vectors, momentum=config.momentum, weight_decay=config.weight_decay)
-    return {"adam": Adam, "adamw": AdamW}[config.optimizer](
-        *vectors,
-        betas=(config.beta1, config.beta2),
-        epsilon=config.epsilon,
-        weight_decay=config.weight_decay,
-    )
+def start_from_code(config: TrainConfig, network: Network) -> None:
+    """Make the classifier's weight the code that a configuration begins with, where it has one.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such code for the network's classes and latent dimensions, or the file of a
+        code of one's own cannot be read or holds another.
+    """
+    K, D = network.classes, network.latent_dim
+    if config.classifier_code:
+        code = _read_code(config.classifier_code, K, D)
+    elif config.classifier_initialization == "simplex":
+        try:
+            code = simplex_code(K, D)
+        except ValueError as error:
+            raise ConfigError(one_line(error)) from error
+    else:
+        return
+    W = config.classifier_code_scale * code.T.astype(network.dtype)
+    network.classifier.W[...] = network.backend.to_device(W)  # of every member
+
+
+def make_optimizer(config: TrainConfig, network: Network) -> Optimizer | Parts:
+    """Return the optimiser of a configuration for the parameters of a network.
+
+    Where the classifier is trained otherwise than the rest, or not at all, they are `Parts`.
+    """
+    named = network.named_parameters()
+    shapes = [tensor.shape[-2:] for tensor in named.values()]
+    if not config.in_parts:
+        return _make(config, config.optimizer, network, slice(None), shapes)
+    own = [tensor for name, tensor in named.items() if name.startswith("classifier.")]
+    last, size = len(own), sum(tensor.size for tensor in own)  # the last ones of all
+    rest = slice(0, len(network.parameters) - size)
+    optimizers = {"rest": _make(config, config.optimizer, network, rest, shapes[:-last])}
+    if config.classifier_kind != "none":
+        part = slice(rest.stop, None)
+        optimizers["classifier"] = _make(
+            config, config.classifier_kind, network, part, shapes[-last:]
+        )
+    return Parts(optimizers, [len(shapes) - last, last][: len(optimizers)])
+
+
+def _make(
+    config: TrainConfig, name: str, network: Network, part: slice, shapes: list[tuple[int, ...]]
+) -> Optimizer:
+    """Return the optimiser of that name for a part of the parameters, tensors of some shapes."""
+    kind: Any = OPTIMIZERS[name]
+    settings: dict[str, Any] = {
+        "momentum": config.momentum,
+        "betas": (config.beta1, config.beta2),
+        "epsilon": config.epsilon,
+        "weight_decay": config.weight_decay,
+        "power": config.descent_power,
+    }
+    vectors = (network.parameters[part], network.gradients[part])
+    of_tensors = (shapes,) if kind.by_tensor else ()
+    return kind(*vectors, *of_tensors, **{option: settings[option] for option in kind.options})
+
+
+def _read_code(path: Path, classes: int, latent_dim: int) -> Array:
+    """Return a code (K, D) of +1 and -1 from a file .npy; raises ConfigError for any other."""
+    try:
+        code = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ConfigError(f"classifier_code {path} cannot be read: {one_line(error)}") from error
+    shape = (classes, latent_dim)
+    if not isinstance(code, np.ndarray) or code.shape != shape or code.dtype.kind not in "iuf":
+        found = f"{code.shape} {code.dtype}" if isinstance(code, np.ndarray) else "an archive"
+        raise ConfigError(
+            f"classifier_code {path} must be numbers of the shape {shape}, classes by latent "
+            f"dimensions, not {found}"
+        )
+    if not (np.abs(code) == 1).all():
+        raise ConfigError(f"classifier_code {path} must hold +1 and -1 alone")
+    return code

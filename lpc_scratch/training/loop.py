@@ -78,7 +78,7 @@ def train(
     TrivialCollapseWarning
         If the penalty has drawn all classes to one point.
     """
-    config = with_absolute_paths(config)  # it is kept, and read from other folders
+    config = settled(config)  # it is kept, and read from other folders
     trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
     result = TrainingResult(config, trainer.network, trainer.dataset.class_names)
     result.diverged = trainer.diverged
@@ -126,8 +126,10 @@ def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Datas
     )
 
 
-def with_absolute_paths(config: Config) -> Config:
-    """Return a configuration that means the same in any folder, such as a worker's.
+def settled(config: Config) -> Config:
+    """Return a configuration that means the same in any folder, such as a worker's, and later.
+
+    Its paths are absolute, and its learning rates numbers.
 
     Raises
     ------
@@ -138,4 +140,6 @@ def with_absolute_paths(config: Config) -> Config:
     dataset = config.dataset
     if dataset not in DATASETS and expanded(dataset).exists():
         dataset = str(expanded(dataset).resolve())
-    return replace(config, data_dir=data_dir, dataset=dataset)
+    code = config.classifier_code and expanded(config.classifier_code).resolve()
+    config = replace(config, data_dir=data_dir, dataset=dataset, classifier_code=code)
+    return config.with_learning_rates()

@@ -15,7 +15,7 @@ from lpc_scratch.training.trainer import Trainer
 
 def classifier_weights(trainer: Trainer) -> Array:
     """Return the weight of the output layer of every member, (E, D, K), on the host."""
-    W = trainer.backend.to_host(trainer.network.classifier.W)
+    W = trainer.backend.to_host(trainer.network.classifier.weight)
     return W.reshape(len(trainer.config.seeds), *W.shape[-2:])
 
 
@@ -118,7 +118,7 @@ def _predicted_norm(trainer: Trainer, W: Array, gamma: float) -> float:
     config = trainer.config
     if trainer.penalty is None or not gamma or config.loss != "softmax":
         return np.nan
-    return optimum(centred(W), gamma, config.penalty).norm
+    return optimum(centred(W), gamma, config.penalty, config.penalty_power).norm
 
 
 class CollapseWatch:

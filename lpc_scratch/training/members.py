@@ -6,7 +6,8 @@ from lpc_scratch.backend import Array
 from lpc_scratch.backend.threads import in_threads, split
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
-from lpc_scratch.training.step import Serial, TrainingStep
+from lpc_scratch.nn.optim.parts import Parts
+from lpc_scratch.training.step import Rate, Serial, TrainingStep
 
 
 class Members:
@@ -18,7 +19,7 @@ class Members:
         Returns the step of a network with its optimiser.
     network : Network
         The stack of E.
-    optimizer : Optimizer
+    optimizer : Optimizer or Parts
         Works on its parameters; counts its steps.
     losses : array (steps, E)
         Where the losses of an order are written.
@@ -30,9 +31,9 @@ class Members:
 
     def __init__(
         self,
-        make_step: Callable[[Network, Optimizer], TrainingStep],
+        make_step: Callable[[Network, Optimizer | Parts], TrainingStep],
         network: Network,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Parts,
         losses: Array,
         batch_size: int,
         count: int,
@@ -49,7 +50,7 @@ class Members:
         for _, group in self._groups:
             group.start_epoch(epoch)
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples; see `Executor`."""
         taken = self.optimizer.steps
 

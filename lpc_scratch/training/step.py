@@ -1,12 +1,17 @@
 """One step of training: from the rows of a minibatch to new parameters; and many of them."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.losses import Loss
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
+from lpc_scratch.nn.optim.parts import Parts
 from lpc_scratch.nn.penalties import Penalty
+
+Rate = float | Sequence[float]
+"""A learning rate, or one for each part of a network that has an optimiser of its own."""
 
 
 class TrainingStep:
@@ -17,7 +22,7 @@ class TrainingStep:
     network : Network
         One network or a stack of E; the scale and the shift of its standardisation are what is
         left to do to a minibatch.
-    optimizer : Optimizer
+    optimizer : Optimizer or Parts
         Works on the network's parameters.
     loss : Loss
         Cross-entropy on the logits.
@@ -32,7 +37,7 @@ class TrainingStep:
     def __init__(
         self,
         network: Network,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Parts,
         loss: Loss,
         penalty: Penalty | None,
         x_train: Array,
@@ -53,15 +58,15 @@ class TrainingStep:
         self._dlogits = empty((*batch, network.classes), network.dtype)
         self._dpenalty = empty((*batch, network.latent_dim), network.dtype)
 
-    def __call__(self, rows: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def __call__(self, rows: Array, learning_rate: Any, gamma: float | Array) -> Array:
         """Take one step.
 
         Parameters
         ----------
         rows : integer array (..., B)
             Positions of the minibatch's samples in the training set.
-        learning_rate : float
-            Step size; a 0-d array on a device that replays the step.
+        learning_rate : float, or one for each part
+            Step size; 0-d arrays on a device that replays the step.
         gamma : float or array (..., 1, 1)
             Strength of the penalty, of all members or of each.
 
@@ -91,14 +96,14 @@ class Executor(Protocol):
     def start_epoch(self, epoch: int) -> None:
         """Make the networks draw the dropout of an epoch, counted from 0."""
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples.
 
         Parameters
         ----------
         order : integer array (..., n) on the host
             Positions in the training set.
-        learning_rate : float
+        learning_rate : float, or one for each part
             Step size.
         gamma : float or array (..., 1, 1)
             Strength of the penalty.
@@ -130,7 +135,7 @@ class Serial:
         """Make the networks draw the dropout of an epoch, counted from 0."""
         self.step.network.start_epoch(epoch)
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples; see `Executor`."""
         rows, B = self.step.network.backend.to_device(order), self.batch_size
         steps = order.shape[-1] // B

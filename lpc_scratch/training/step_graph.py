@@ -11,7 +11,7 @@ import numpy as np
 
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.layers import walk
-from lpc_scratch.training.step import TrainingStep
+from lpc_scratch.training.step import Rate, TrainingStep
 
 
 class StepGraph:
@@ -43,7 +43,8 @@ class StepGraph:
         self._rows = xp.empty((*stack, batch_size), np.int64)
         self._step = xp.zeros((), np.int64)  # number of the step in the order
         self._steps = xp.zeros((), np.int64)  # number of steps that the optimiser has taken
-        self._learning_rate = xp.zeros((), np.float64)
+        self._rates = [xp.zeros((), np.float64) for _ in range(2)]  # of as many parts
+        self._rate: Any = None  # those, or the first
         self._gamma = xp.zeros((*stack, 1, 1), network.dtype)
         self._kept: list[dict[str, Array]] = []
         self._losses = losses
@@ -52,14 +53,17 @@ class StepGraph:
         """Make the networks draw the dropout of an epoch, counted from 0."""
         self._take_step.network.start_epoch(epoch)
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples; see `Executor`."""
         steps = order.shape[-1] // self._rows.shape[-1]
         optimizer, network = self._take_step.optimizer, self._take_step.network
         self._order[..., : order.shape[-1]] = self._to_device(order)
         self._step.fill(0)
         self._steps.fill(optimizer.steps)
-        self._learning_rate.fill(learning_rate)
+        rates = [learning_rate] if isinstance(learning_rate, float) else learning_rate
+        for on_device, rate in zip(self._rates, rates, strict=False):
+            on_device.fill(rate)
+        self._rate = self._rates if rates is learning_rate else self._rates[0]
         self._gamma[...] = gamma
         done, optimizer.steps = optimizer.steps, self._steps
         try:
@@ -80,5 +84,5 @@ class StepGraph:
 
     def _launch(self) -> None:
         rows = self._ops.next_rows(self._order, self._step, self._rows)
-        loss = self._take_step(rows, self._learning_rate, self._gamma)
+        loss = self._take_step(rows, self._rate, self._gamma)
         self._ops.end_step(loss, self._losses, self._step)

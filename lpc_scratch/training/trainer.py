@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from contextlib import nullcontext
 from functools import cached_property
 
@@ -11,17 +12,18 @@ from data_utils import Dataset
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.errors import DivergenceError
+from lpc_scratch.errors import DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
-from lpc_scratch.nn.penalties import PENALTIES
+from lpc_scratch.nn.optim.parts import Parts
+from lpc_scratch.nn.penalties import penalty_of
 from lpc_scratch.nn.seeding import generator
-from lpc_scratch.training.build import make_network, make_optimizer
+from lpc_scratch.training.build import make_network, make_optimizer, start_from_code
 from lpc_scratch.training.members import Members
-from lpc_scratch.training.step import Executor, Serial, TrainingStep
+from lpc_scratch.training.step import Executor, Rate, Serial, TrainingStep
 from lpc_scratch.training.step_graph import StepGraph
 
 # Thresholds on the multiplications in the largest matrix product of a step, measured on two cores.
@@ -48,7 +50,7 @@ class Trainer:
     ----------
     network : Network
         One network, or a stack of E if the configuration has several seeds.
-    optimizer : SGD, Adam or AdamW
+    optimizer : Optimizer or Parts
         Works on the network's flat parameters.
     x_train, x_test, y_train : array
         The data on the device; inputs in the form that `latent_and_logits` takes.
@@ -63,6 +65,13 @@ class Trainer:
     ------
     DeviceError
         If the configuration's device cannot be used.
+    ConfigError
+        If the code that its classifier begins with cannot be had.
+
+    Warns
+    -----
+    NoKernelWarning
+        If the device has no kernel for its optimiser or penalty.
     """
 
     def __init__(self, config: TrainConfig, dataset: Dataset, keep_going: bool = False) -> None:
@@ -72,9 +81,12 @@ class Trainer:
         self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)
+        start_from_code(config, self.network)
         self.optimizer = make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
-        self.penalty = PENALTIES[config.penalty] if config.architecture == "binary" else None
+        self.penalty = None
+        if config.architecture == "binary":
+            self.penalty = penalty_of(config.penalty, config.penalty_power)
         self.seconds = 0.0
         self.samples_per_second = 0.0
 
@@ -96,8 +108,8 @@ class Trainer:
         """
         started = time.perf_counter()
         self.start_epoch(epoch)
-        learning_rate = self.config.learning_rate_at(epoch)
-        losses = self.take_steps(self._shuffle(epoch), learning_rate, self.gamma_at(epoch))
+        rates, gamma = self.config.learning_rates_at(epoch), self.gamma_at(epoch)
+        losses = self.take_steps(self._shuffle(epoch), rates, gamma)
         losses = losses.reshape(self.steps_per_epoch, -1)
         elapsed = time.perf_counter() - started
         self.seconds += elapsed
@@ -114,9 +126,8 @@ class Trainer:
                 )
         # Squared gradients overflow before the loss, and then all of Adam's steps are zero; weights
         # overflow in the last step without a loss to show it, and must not be saved.
-        for member, seed in self.in_training() if self._overflows(slice(None)) else ():
-            stretches = self.network.stretches(slice(member, member + 1))
-            if any(map(self._overflows, stretches)):
+        for member, seed in () if self._is_finite() else self.in_training():
+            if not self._is_finite(member):
                 self.report_divergence(
                     member,
                     f"gradients or weights of seed {seed} overflowed by the end of epoch "
@@ -141,15 +152,15 @@ class Trainer:
             return gammas[0]
         return self.backend.to_device(np.array(gammas).reshape(-1, 1, 1))
 
-    def take_steps(self, order: Array, learning_rate: float, gamma: float | Array) -> Array:
+    def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take one optimiser step for every whole minibatch of an order of samples.
 
         Parameters
         ----------
         order : integer array (..., n) on the host, n at most the size of the training set
             Positions in the training set.
-        learning_rate : float
-            Step size.
+        learning_rate : float, or one for each of two parts
+            Step size, as `TrainConfig.learning_rates_at` returns it.
         gamma : float or array (E, 1, 1)
             Strength of the penalty, as `gamma_at` returns it.
 
@@ -184,11 +195,14 @@ class Trainer:
             raise DivergenceError(f"{message} (what was saved before is kept)")
         self.diverged[member] = message
 
-    def _overflows(self, part: slice) -> bool:
-        """Return whether weights or moments are not finite somewhere in a stretch of them."""
-        isfinite = self.backend.xp.isfinite
-        vectors = (self.network.parameters, *self.optimizer.moments.values())
-        return not all(isfinite(vector[part]).all() for vector in vectors)
+    def _is_finite(self, member: int | None = None) -> bool:
+        """Return whether all weights and moments are finite, of one member or of all."""
+        stretches, optimizer = [slice(None)], self.optimizer
+        if member is not None:
+            stretches = self.network.stretches(slice(member, member + 1))
+            optimizer = optimizer.restricted_to(stretches)
+        isfinite, parameters = self.backend.xp.isfinite, self.network.parameters
+        return all(isfinite(parameters[p]).all() for p in stretches) and optimizer.is_finite()
 
     def _shuffle(self, epoch: int) -> Array:
         """Return the order of the samples in an epoch, (..., N): each member has its own."""
@@ -209,7 +223,7 @@ class Trainer:
         x_train, x_test = (standardised(self.network, x) for x in inputs)
         return self.network.shown(Standardisation()), x_train, x_test
 
-    def _make_step(self, network: Network, optimizer: Optimizer) -> TrainingStep:
+    def _make_step(self, network: Network, optimizer: Optimizer | Parts) -> TrainingStep:
         data = (self.x_train, self.y_train)
         return TrainingStep(network, optimizer, self.loss, self.penalty, *data, self.batch_size)
 
@@ -222,9 +236,24 @@ class Trainer:
         if count > 1 and self._is_small() and self._largest_product >= _GROUP_PRODUCT:
             return Members(self._make_step, *stack, losses, self.batch_size, count)
         step = self._make_step(*stack)
-        if self.backend.graph:
+        if self.backend.graph and self._has_kernels():
             return StepGraph(step, losses, len(self.dataset.x_train), self.batch_size)
         return Serial(step, losses, self.batch_size)
+
+    def _has_kernels(self) -> bool:
+        """Return whether the device has kernels for the optimisers and the penalty; warn if not."""
+        penalty = (self.penalty.primitive,) if self.penalty else ()
+        used = {"optimiser": self.optimizer.primitives, "penalty": penalty}
+        there = self.backend.ops.overrides
+        lacking = [name for name, primitives in used.items() if not all(map(there, primitives))]
+        if lacking:
+            warnings.warn(
+                f"{self.config.device} has no kernel for the {' and the '.join(lacking)} of this "
+                "run: it trains step by step, by the reference, which takes some times as long",
+                NoKernelWarning,
+                stacklevel=4,
+            )
+        return not lacking
 
     def _is_small(self) -> bool:
         return self.backend.name == "cpu" and self._largest_product < _SMALL_PRODUCT

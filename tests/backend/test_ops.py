@@ -17,7 +17,7 @@ REFERENCE = Reference(np)
 NAMES = [
     name
     for name, _ in inspect.getmembers(Reference, inspect.isfunction)
-    if not name.startswith("_") and name not in ("compiles", "dropout_generators")
+    if not name.startswith("_") and name not in ("compiles", "dropout_generators", "overrides")
 ]
 DEVICES = ["eager", "kernels"]
 PENALTIES = ["exp", "exp_coordinate", "exp_sample", "l2", "max"]

@@ -33,7 +33,7 @@ from lpc_scratch.training.build import make_network
 
 NOT_OF_AN_ESTIMATOR = {
     *("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims"),
-    *("seeds", "gammas", "evaluate_every", "checkpoint_every"),
+    *("seeds", "gammas", "evaluate_every", "checkpoint_every", "classifier_basis"),
 }
 QUICK = {"hidden": (32,), "learning_rate": 5e-3, "epochs": 20}
 SMALL = {

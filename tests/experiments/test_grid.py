@@ -17,8 +17,9 @@ from lpc_scratch.experiments.grid import (
     parse_axis,
     varying_axes,
 )
+from lpc_scratch.nn.optim import LEARNING_RATES
 
-BASE = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4)
+BASE = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, learning_rate=1e-3)
 SEEDS = replace(BASE, seeds=(5, 3))
 
 
@@ -52,6 +53,13 @@ def test_values_that_are_equal_make_one_cell():
     assert cells == [replace(BASE, gamma=1.0)]
 
 
+def test_an_optimizer_on_an_axis_has_its_own_learning_rate():
+    base = replace(BASE, learning_rate=None)
+    cells = make_cells(base, None, ["optimizer=adam,sgd"])
+    rates = [LEARNING_RATES["adam"], LEARNING_RATES["sgd"]]
+    assert [cell.learning_rate for cell in cells] == rates
+
+
 def test_depth_and_width_make_the_hidden_layers():
     cells = make_cells(BASE, None, ["depth=0,1,3", "width=16,32"])
     hidden = [(), (16,), (32,), (16, 16, 16), (32, 32, 32)]
@@ -75,7 +83,7 @@ def test_gamma_phase_is_penalties_and_gammas_with_two_optimizers():
     cells = make_cells(SEEDS, "gamma-phase", [])
     assert len(set(cells)) == len(cells) == 8 * 4 * 2 * 2
     assert Counter(places(cells, "optimizer", "learning_rate")) == {
-        ("adam", BASE.learning_rate): 64,
+        ("adam", 1e-3): 64,
         ("sgd", 0.05): 64,
     }
     assert set(Counter(places(cells, "gamma", "penalty")).values()) == {2 * 2}
@@ -102,7 +110,7 @@ def test_users_axis_drops_the_variants_of_that_name(axis):
     cells = make_cells(BASE, "gamma-phase", [axis])
     assert len(cells) == 8 * 4
     (found,) = set(places(cells, "optimizer", "learning_rate"))
-    assert found == (("adamw", 5e-4) if axis.startswith("opt") else ("adam", 0.01))
+    assert found == (("adamw", 1e-3) if axis.startswith("opt") else ("adam", 0.01))
 
 
 def test_varying_axes_are_those_with_several_values_but_the_seed():

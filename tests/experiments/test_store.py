@@ -14,7 +14,14 @@ from lpc_scratch.experiments.cells import Result, train_together
 from lpc_scratch.experiments.store import DamagedResultWarning, ResultStore, cell_key
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 
-SMALL = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, gamma=0.1, epochs=0)
+SMALL = TrainConfig(
+    dataset="gaussians",
+    hidden=(8,),
+    latent_dim=4,
+    gamma=0.1,
+    epochs=0,
+    classifier_optimizer="sgd",  # without one, it has no learning rate
+)
 INDIFFERENT = {"data_dir": Path("elsewhere"), "checkpoint_every": 3}
 OTHER = {
     "dataset": "digits",
@@ -29,6 +36,7 @@ OTHER = {
     "initialization": "he",
     "loss": "double-softmax",
     "penalty": "l2",
+    "penalty_power": 3.0,
     "gamma": 0.2,
     "gammas": (0.3,),
     "gamma_schedule": "geometric",
@@ -38,6 +46,7 @@ OTHER = {
     "gamma_late_factor": 2.0,
     "gamma_max": 1e5,
     "optimizer": "sgd",
+    "descent_power": 4.0,
     "learning_rate": 1e-2,
     "learning_rate_schedule": "cosine",
     "learning_rate_every": 6,
@@ -47,6 +56,13 @@ OTHER = {
     "beta1": 0.8,
     "beta2": 0.99,
     "epsilon": 1e-7,
+    "classifier_optimizer": "none",
+    "classifier_learning_rate": 1e-2,
+    "classifier_learning_rate_schedule": "cosine",
+    "classifier_initialization": "simplex",
+    "classifier_code": Path("code.npy"),
+    "classifier_code_scale": 0.3,
+    "classifier_basis": "rotated",
     "weight_decay": 0.1,
     "batch_size": 32,
     "epochs": 1,
@@ -120,6 +136,12 @@ def test_key_depends_on_every_setting_that_can_change_a_result(name):
 @pytest.mark.parametrize("name", INDIFFERENT)
 def test_key_does_not_depend_on_what_changes_no_result(name):
     assert cell_key(replace(SMALL, **{name: INDIFFERENT[name]})) == cell_key(SMALL)
+
+
+def test_key_is_that_of_the_time_before_a_setting_where_it_is_at_its_default():
+    config = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, gamma=0.1)
+    assert cell_key(config) == cell_key(config.with_learning_rates()) == "f2e22fee88456c7c"
+    assert cell_key(replace(config, penalty_power=4.0)) == "f2e22fee88456c7c"
 
 
 def test_key_depends_on_the_files_of_the_users_own_data(tmp_path):

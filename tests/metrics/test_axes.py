@@ -33,14 +33,14 @@ def test_kurtosis_in_random_bases_averages_to_that_of_points_on_spheres(rng):
 
 
 def test_kurtosis_finds_the_basis_in_which_a_code_is_binary():
-    turned = CODES @ axes._random_axes(7, seed=0).T
+    turned = CODES @ axes.random_axes(7, seed=0).T
     assert axes.rotated_kurtosis(turned, seed=0) == pytest.approx(1)
     assert axes.entry_kurtosis(turned) > 1.8
 
 
 @pytest.mark.parametrize(("dims", "taken"), [(1, 1), (5, 5), (300, axes.MAX_AXES)])
-def test_random_axes_are_orthonormal_and_not_too_many(dims, taken):
-    Q = axes._random_axes(dims, seed=0)
+def testrandom_axes_are_orthonormal_and_not_too_many(dims, taken):
+    Q = axes.random_axes(dims, seed=0)
     assert Q.shape == (dims, taken)
     np.testing.assert_allclose(Q.T @ Q, np.eye(taken), atol=1e-12)
 

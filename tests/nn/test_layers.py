@@ -3,6 +3,7 @@ import pytest
 
 from lpc_scratch.nn.gradcheck import assert_layer_gradients
 from lpc_scratch.nn.layers import ACTIVATIONS, Dropout, Linear, ReLU
+from lpc_scratch.nn.layers.rotated import RotatedLinear
 
 STACKS = [(), (3,)]  # one network, and three on the member axis
 
@@ -23,6 +24,17 @@ def linear(backend, rng, stack, fan_in=5, fan_out=4):
 @pytest.mark.parametrize("stack", STACKS)
 def test_linear_gradients_match_central_differences(backend, rng, stack):
     assert_layer_gradients(linear(backend, rng, stack), inputs(backend, rng, *stack, 7, 5))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_rotated_linear_gradients_match_central_differences(backend, rng, stack):
+    basis = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    layer = RotatedLinear(basis, 5, 4, stack, np.float64, backend)
+    layer.W[...] = inputs(backend, rng, *layer.W.shape)
+    x = inputs(backend, rng, *stack, 7, 5)
+    assert_layer_gradients(layer, x)
+    y = backend.to_host(layer.forward(x))
+    assert np.allclose(y, backend.to_host(x @ layer.weight + layer.b), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("stack", STACKS)

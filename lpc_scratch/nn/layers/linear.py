@@ -47,6 +47,11 @@ class Linear(Layer):
         self.dW: Array = xp.zeros_like(self.W)
         self.db: Array = xp.zeros_like(self.b)
 
+    @property
+    def weight(self) -> Array:
+        """What x is multiplied by, (..., I, O): W."""
+        return self.W
+
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = x W + b."""
         self.x = x

@@ -15,6 +15,7 @@ __all__ = [
     "LEARNING_RATES",
     "OPTIMIZERS",
     "SGD",
+    "SIGN_LIKE",
     "Adam",
     "AdamW",
     "Lion",
@@ -54,3 +55,6 @@ LEARNING_RATES: dict[str, float] = {
     "sgd": 0.05,
 }
 """The learning rate of each optimiser, unless a configuration gives another."""
+
+SIGN_LIKE = ("adam", "adamw", "rmsprop", "signum", "lion")
+"""The optimisers whose steps move every number by about the learning rate, along a sign."""

@@ -41,6 +41,7 @@ class Optimizer(ABC):
     def __init__(self, parameters: Array, gradients: Array, weight_decay: float = 0.0) -> None:
         backend = backend_of(parameters)
         self.ops: Any = backend.ops
+        self._isfinite = backend.xp.isfinite
         self.parameters = parameters
         self.gradients = gradients
         self.weight_decay = weight_decay
@@ -51,8 +52,17 @@ class Optimizer(ABC):
     def step(self, learning_rate: float) -> None:
         """Change the parameters by one step; the rate may be a 0-d array of the device."""
         self.steps += 1
+        self.update(learning_rate)
+
+    def update(self, learning_rate: float) -> None:
+        """Change the parameters as `step` does, which counts the steps."""
         for arrays in self._parts():
             self._update(arrays, learning_rate)
+
+    def is_finite(self) -> bool:
+        """Return whether all moments are."""
+        moments = [moment[part] for moment in self.moments.values() for part in self._stretches]
+        return all(self._isfinite(moment).all() for moment in moments)
 
     def restricted_to(self, stretches: Sequence[slice]) -> Self:
         """Return this optimiser for parts of its vectors, with a step count of its own.
