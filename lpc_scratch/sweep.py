@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lpc_scratch.commands import command_line
+from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
 from lpc_scratch.experiments.grid import PRESETS, make_cells, varying_axes
+from lpc_scratch.experiments.prediction_report import (
+    compare_predictions,
+    free_axes,
+    write_predictions,
+)
 from lpc_scratch.experiments.sweep_report import write_sweep
 
 
@@ -21,10 +27,12 @@ class SweepCommand(ExperimentCommand):
     """  # noqa: D205
 
     preset: str | None = None
-    """Grid with a name: gamma-phase, backbone, latent-dim or softmax-once-or-twice."""
+    """Grid with a name; an unknown one is answered by all names."""
     grid: tuple[str, ...] = ()
     """Axes of the grid, such as gamma=0.1,1,10 latent_dim=8,16: settings of a network, with depth
     and width for hidden and seed for seeds. They join those of a preset, or replace them."""
+    predict: bool = False
+    """Write what theory predicts for the cells of the preset, and stop before training."""
     evaluate_every: int = 100
     """Epochs between two measurements; the last epoch is always measured."""
 
@@ -53,9 +61,24 @@ def _sweep(arguments: Sequence[str]) -> None:
     axes = varying_axes(cells)
     name = command.preset or "-".join(axes) or "seed"
     folder = command.output or Path("runs", f"sweep-{name}-{Path(command.dataset).stem}")
+    preset = PRESETS[command.preset] if command.preset else None
+    predicted = preset.predicted if preset else ()
+    if command.predict:
+        if not predicted:
+            raise ConfigError(
+                "--predict needs a preset of which theory has predictions, such as "
+                "--preset optimizer-geometry"
+            )
+        axes = free_axes(cells, axes)
+        print(write_predictions(compare_predictions(cells, axes, predicted), axes, folder))
+        return
     results = run_experiment(command, cells, axes, folder)
-    question = PRESETS[command.preset].question if command.preset else None
-    table = write_sweep(results, axes, folder, question)
+    table = write_sweep(results, axes, folder, preset.question if preset else None)
+    if predicted:
+        found = dict(zip(cells, results, strict=True))
+        axes = free_axes(cells, axes)
+        compared = compare_predictions(cells, axes, predicted, found)
+        table = f"{table}\n\n{write_predictions(compared, axes, folder)}"
     if not command.quiet:
         print(f"\n{table}\n\nThe sweep is in {folder}")
     report_failures(results)

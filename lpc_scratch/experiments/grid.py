@@ -15,7 +15,6 @@ from lpc_scratch.backend.threads import split
 from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.store import cell_key
-from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.training import settled
 
 Axes = Mapping[str, Sequence[Any]]
@@ -73,7 +72,7 @@ PRESETS = {
         "whose optimiser makes the code, and in whose axes?",
         {
             "classifier_optimizer+classifier_basis": [
-                *((name, "axes") for name in (*SIGN_LIKE, "pnorm")),
+                *((name, "axes") for name in ("adam", "rmsprop", "signum", "lion", "pnorm")),
                 *((name, "axes") for name in ("sgd", "normalized", "muon", "none")),
                 *((name, "rotated") for name in ("adam", "signum")),
             ],
@@ -134,12 +133,13 @@ PRESETS = {
         "after how many steps does learning begin?",
         {
             "latent_dim+gamma+learning_rate": [
-                *((8, 10.0, 2e-4), (8, 100.0, 5e-4), (16, 100.0, 2e-4), (16, 1000.0, 5e-4)),
-                *((32, 100.0, 1e-4), (32, 1000.0, 5e-4), (64, 1000.0, 2e-4), (64, 3000.0, 5e-4)),
+                *((8, 10.0, 5e-4), (8, 100.0, 1e-3), (16, 10.0, 5e-4), (16, 100.0, 5e-4)),
+                *((32, 10.0, 2e-4), (32, 100.0, 5e-4), (32, 1000.0, 1e-3)),
+                *((64, 100.0, 2e-4), (64, 1000.0, 5e-4)),
             ],
-            "classifier_optimizer": ["adam", "signum"],
+            "optimizer": ["adam", "signum"],
         },
-        [{"evaluate_every": 1, "epochs": 30}],
+        [{"evaluate_every": 2, "epochs": 150}],
         predicted=("onset_step",),
     ),
 }

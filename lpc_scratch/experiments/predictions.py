@@ -1,0 +1,198 @@
+"""What theory says of a cell before it is trained, and whether what was measured agrees.
+
+Everything here follows from settings, the number of classes and the number of steps; nothing is
+read off a trained network. Bounds that are no formula are stated here, as constants.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.config import TrainConfig
+from lpc_scratch.experiments.cells import Result
+from lpc_scratch.metrics import distinct_codes
+from lpc_scratch.metrics.axes import entry_kurtosis
+from lpc_scratch.nn.optim import SIGN_LIKE
+from lpc_scratch.theory.descent import grown_points
+from lpc_scratch.theory.free_features import fading_epsilon, optimum_of_norm
+from lpc_scratch.theory.onset import code_norm, onset_constant, onset_step
+
+WITHIN = 0.15
+"""How far a measurement may be from a predicted number, as a share of it."""
+BINARY_PEAKS, BLURRED_PEAKS = 8.0, 6.0
+"""Peak distance above which coordinates have two values, and below which they have not."""
+IN_ANOTHER_BASIS = 1.8, 1.4
+"""Least kurtosis in the axes of the latent of a code that is binary in a rotated basis, and most in
+that basis."""
+SPARSE = 2.2
+"""Least kurtosis of a sparse code."""
+SIMPLEX_KURTOSIS, SIMPLEX_ETF = 1.05, 0.06
+"""Most of a code that starts as a binary simplex, in a run long enough to begin to learn."""
+SPECTRAL_ETF, FLAT_SPECTRAL_ETF, SIGN_ETF = 0.10, 0.15, 0.30
+"""Most ETF distance of the spectral norm up to gamma 10 and above, least of signs from 100 on."""
+
+_ROUND = ("exp", "exp-sample", "l2")  # penalties on ||z|| alone
+_EPSILON = ("adam", "adamw", "rmsprop")  # optimisers that have one
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A measurement of a cell as theory has it: an interval, and a number where there is one.
+
+    Attributes
+    ----------
+    metric : its column in the table of cells, or ``onset_step``
+    low, high : ends of the interval
+    value : the number that a formula gives
+    """
+
+    metric: str
+    low: float = -math.inf
+    high: float = math.inf
+    value: float | None = None
+
+    def holds(self, measured: float) -> bool:
+        """Return whether a measurement is in the interval; nan is not."""
+        return self.low <= measured <= self.high
+
+
+def predict(
+    config: TrainConfig, classes: int, samples: int, metrics: Sequence[str]
+) -> list[Prediction]:
+    """Return what theory predicts of some measurements of a cell, as far as it does.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The cell, with the architecture binary.
+    classes, samples : int
+        Of the training set.
+    metrics : sequence of str
+        Of ``kurtosis, kurtosis_rotated, peak_distance, etf_distance, distinct_codes, latent_norm,
+        onset_step``.
+    """
+    steps = samples // min(config.batch_size, samples)
+    rates = np.repeat(
+        [config.classifier_learning_rate_at(epoch) for epoch in range(config.epochs)], steps
+    )
+    found = _code(config, classes, float(rates.sum()))
+    kind, D = config.classifier_kind, config.latent_dim
+    if kind in SIGN_LIKE and config.penalty in _ROUND:
+        if config.classifier_initialization != "simplex":
+            norm = optimum_of_norm(
+                code_norm(D, classes, rates.sum()), config.gamma, classes, D, config.penalty
+            ).norm
+            found["latent_norm"] = _about("latent_norm", norm)
+        step = onset_step(rates.tolist(), D, classes, config.gamma)
+        found["onset_step"] = _about("onset_step", math.inf if step is None else float(step))
+    return [found[metric] for metric in metrics if metric in found]
+
+
+def measured(result: Result, metric: str, steps_per_epoch: int) -> float:
+    """Return a measurement of a cell; nan where it has not finished.
+
+    ``onset_step`` is the step at which cross-entropy on the training set falls below (log K)/2, by
+    a straight line between two measurements; infinity where it has not.
+    """
+    if not result.finished:
+        return math.nan
+    if metric != "onset_step":
+        return float(result.rows[-1][metric])
+    half = math.log(len(result.class_names)) / 2
+    epochs = [row["epoch"] for row in result.rows]
+    values = [row["cross_entropy"] for row in result.rows]
+    after = next((i for i, value in enumerate(values) if value < half), None)
+    if after is None:
+        return math.inf
+    if after == 0:
+        return 0.0
+    before, drop = after - 1, values[after - 1] - values[after]
+    share = (values[before] - half) / drop
+    return steps_per_epoch * (epochs[before] + share * (epochs[after] - epochs[before]))
+
+
+def _code(config: TrainConfig, classes: int, rate_sum: float) -> dict[str, Prediction]:
+    """Return what the code of a cell is, by the geometry of its optimiser and of its penalty."""
+    kind, D, gamma = config.classifier_kind, config.latent_dim, config.gamma
+    power = _penalty_power(config)
+    if config.classifier_initialization == "simplex":
+        # its entries are ±c at the start and ±(c + the learning rates) then
+        grown = D * (config.classifier_code_scale + rate_sum) ** 2
+        if kind not in SIGN_LIKE or grown < onset_constant(classes) * gamma / D:
+            return {}
+        return _by_name(
+            Prediction("kurtosis", 1.0, SIMPLEX_KURTOSIS),
+            Prediction("etf_distance", 0.0, SIMPLEX_ETF),
+        )
+    if power is None:
+        return {}
+    if config.classifier_basis == "rotated":
+        return _by_name(
+            Prediction("kurtosis", IN_ANOTHER_BASIS[0]),
+            Prediction("kurtosis_rotated", 1.0, IN_ANOTHER_BASIS[1]),
+            Prediction("peak_distance", 0.0, BLURRED_PEAKS),
+        )
+    points = _points(config, classes, rate_sum, power)
+    kurtosis = float(np.mean([entry_kurtosis(z) for z in points]))
+    codes = [distinct_codes(z > 0) for z in points]
+    found = [Prediction("distinct_codes", min(codes), max(codes), float(np.mean(codes)))]
+    if kurtosis > SPARSE:  # to first order, without end
+        found.append(Prediction("kurtosis", SPARSE))
+    elif kind == "sgd" and power > 2:  # how far the classifier has grown is not known
+        start = _points(config, classes, 0.0, power)
+        most = float(np.mean([entry_kurtosis(z) for z in start]))
+        found.append(Prediction("kurtosis", 1.0, most * (1 + WITHIN)))
+        kurtosis = most
+    else:
+        found.append(_about("kurtosis", kurtosis, least=1.0))
+    if kurtosis < 1.35:
+        found.append(Prediction("peak_distance", BINARY_PEAKS))
+    elif 1.7 < kurtosis < SPARSE:
+        found.append(Prediction("peak_distance", 0.0, BLURRED_PEAKS))
+    if power == 2 and kind == "muon":
+        found.append(
+            Prediction("etf_distance", 0.0, SPECTRAL_ETF if gamma <= 10 else FLAT_SPECTRAL_ETF)
+        )
+    elif power == 2 and kind in SIGN_LIKE and gamma >= 100:
+        found.append(Prediction("etf_distance", SIGN_ETF))
+    return _by_name(*found)
+
+
+def _points(config: TrainConfig, classes: int, rate_sum: float, power: float) -> np.ndarray:
+    """Return the points of some starts as `grown_points`, by the classifier's optimiser."""
+    kind, D = config.classifier_kind, config.latent_dim
+    descents: Mapping[str, Any] = {
+        **dict.fromkeys(SIGN_LIKE, math.inf),
+        **dict.fromkeys(("sgd", "normalized"), 2.0),
+        "pnorm": config.descent_power,
+        "muon": "spectral",
+    }
+    share = None
+    if kind in _EPSILON and config.penalty in _ROUND:
+
+        def share(norm: float) -> float:
+            there = optimum_of_norm(norm, config.gamma, classes, D, config.penalty)
+            return config.epsilon / max(fading_epsilon(there, classes, D), 1e-300)
+
+    growth = 0.0 if kind == "none" else rate_sum
+    return grown_points(classes, D, growth, descents.get(kind, 2.0), power, share, starts=16)
+
+
+def _penalty_power(config: TrainConfig) -> float | None:
+    """Return the power of the penalty's norm; None where theory has none."""
+    if config.penalty in _ROUND:
+        return 2.0
+    if config.penalty == "max":
+        return math.inf
+    return config.penalty_power if config.penalty == "lp" and config.penalty_power > 1 else None
+
+
+def _about(metric: str, value: float, least: float = 0.0) -> Prediction:
+    return Prediction(metric, max(least, value * (1 - WITHIN)), value * (1 + WITHIN), value)
+
+
+def _by_name(*predictions: Prediction) -> dict[str, Prediction]:
+    return {prediction.metric: prediction for prediction in predictions}
