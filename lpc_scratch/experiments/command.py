@@ -15,6 +15,7 @@ from lpc_scratch.errors import ConfigError, SweepError
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.progress import CellCount, make_progress
 from lpc_scratch.experiments.runner import run_cells
+from lpc_scratch.experiments.store import ResultStore
 from lpc_scratch.files.tables import write_text
 from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config
@@ -70,7 +71,9 @@ def run_experiment(
     `axes` tell the cells apart, for the progress. Errors are those of `runner.run_cells`.
     """
     progress = CellCount() if command.quiet else make_progress(axes)
-    begun = describe_environment(get_backend("cpu" if command.scheduler else command.device))
+    store, begun = ResultStore(folder), {}
+    if not all(store.path(cell).exists() for cell in cells):  # else it may be another machine's
+        begun = describe_environment(get_backend("cpu" if command.scheduler else command.device))
     started = time.perf_counter()
     try:
         results = run_cells(cells, folder, command.jobs, command.scheduler, progress)

@@ -150,8 +150,8 @@ def parse_axis(text: str) -> tuple[str, list[Any]]:
     """Return name and values of an axis that is written as `gamma=0.1,1,10`.
 
     Settings that change together are written as `optimizer+learning_rate=adam:1e-3,sgd:0.05`: their
-    values are tuples. Raises ConfigError if it is not of that form, a name is unknown or there are
-    no values.
+    values are tuples, with None for a default where nothing stands. Raises ConfigError if it is not
+    of that form, a name is unknown or there are no values.
     """
     name, equals, values = text.partition("=")
     names = [part.strip().replace("-", "_") for part in name.split("+")]
@@ -164,14 +164,13 @@ def parse_axis(text: str) -> tuple[str, list[Any]]:
         raise ConfigError(f"the grid axis {name!r} has no values: write it as {name}=0.1,1,10")
     if len(names) == 1:
         return name, found
-    together = [tuple(part.strip() for part in value.split(":")) for value in found]
-    for value in together:
-        if len(value) != len(names):
+    for value in found:
+        if value.count(":") != len(names) - 1:
             raise ConfigError(
-                f"the grid axis {'+'.join(names)} has the value {':'.join(value)!r}: write one for "
-                "each setting, with : between them"
+                f"the grid axis {'+'.join(names)} has the value {value!r}: write one for each "
+                "setting, with : between them"
             )
-    return "+".join(names), together
+    return "+".join(names), [tuple(p.strip() or None for p in v.split(":")) for v in found]
 
 
 def _check_axis(name: str) -> None:
