@@ -52,6 +52,10 @@ class TrivialCollapseWarning(LPCWarning):
     """All classes have collapsed to one point, so that the network can only guess."""
 
 
+class GrowingGammaWarning(LPCWarning):
+    """A gamma that grows beyond what the classifier's learning rates can bear."""
+
+
 class NoKernelWarning(LPCWarning):
     """A device that computes something without a kernel of its own, and so more slowly."""
 

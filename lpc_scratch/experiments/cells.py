@@ -11,7 +11,13 @@ from data_utils import Dataset, DatasetError
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import single_blas_thread
 from lpc_scratch.config import SETTINGS, TrainConfig
-from lpc_scratch.errors import LPCError, NoKernelWarning, TrivialCollapseWarning, one_line
+from lpc_scratch.errors import (
+    GrowingGammaWarning,
+    LPCError,
+    NoKernelWarning,
+    TrivialCollapseWarning,
+    one_line,
+)
 from lpc_scratch.experiments.portrait import ARRAYS, portray
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs.environment import describe_environment
@@ -37,6 +43,7 @@ class Result:
     class_names : one for each of the C classes
     arrays : those of `portrait.portray`, by name; empty unless the cell is finished
     environment : where it ran; see `environment.describe_environment`
+    samples : size of the training set; 0 where it is not known, as of cells of version 0.1.0
     """
 
     config: TrainConfig
@@ -46,6 +53,7 @@ class Result:
     class_names: tuple[str, ...] = ()
     arrays: dict[str, Array] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    samples: int = 0
 
     @property
     def finished(self) -> bool:
@@ -70,7 +78,8 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
     stack = replace(configs[0], seeds=seeds, gammas=gammas)
     try:
         with single_blas_thread(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", TrivialCollapseWarning)  # the table says it
+            for said_by_table in (TrivialCollapseWarning, GrowingGammaWarning):
+                warnings.simplefilter("ignore", said_by_table)
             warnings.simplefilter("ignore", NoKernelWarning)  # for each stack of networks again
             dataset = load_data(data_settings(configs[0]))
             check_memory(stack, dataset)
@@ -89,6 +98,7 @@ def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
             result.class_names,
             portraits.get(member, {}),
             environment,
+            len(dataset.y_train),
         )
         for member, config in enumerate(configs)
     ]

@@ -26,8 +26,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from lpc_scratch.theory.codes import centred_share, random_gram_spread
+from lpc_scratch.theory.codes import FloatArray, centred_share, random_gram_spread
 
 
 def largest_gamma(latent_dim: int, classes: int, rate_sum: float) -> float:
@@ -48,10 +49,13 @@ def largest_gamma(latent_dim: int, classes: int, rate_sum: float) -> float:
     return (1 - 1 / classes) * (latent_dim * rate_sum) ** 2 / onset_constant(classes)
 
 
-def onset_constant(classes: int) -> float:
-    """Return c_K, the s²/g at which learning begins with a classifier whose rows are a simplex."""
+def onset_constant(classes: int, share: float = 0.5) -> float:
+    """Return c_K, the s²/g at which learning begins with a classifier whose rows are a simplex.
+
+    With another `share`, from 0 to below 1, that at which cross-entropy is share log K.
+    """
     K = classes
-    p = K**-0.5
+    p = K**-share
     q = (1 - p) / (K - 1)
     mu = math.log((K - 1) * p / (1 - p))
     return 2 * mu * (K - 1) / (K * (1 - p + q))
@@ -85,14 +89,27 @@ def onset_rate_sum(latent_dim: int, classes: int, gamma: float) -> float:
     features under sign descent begin within 1 % of this at D >= 16, and 2 to 4 % later at D = 8.
     """
     _check("onset_rate_sum", latent_dim, classes, gamma)
-    c = onset_constant(classes)
-    x = c / (2 * (classes - 1))
-    delta = 1.5 * random_gram_spread(classes, latent_dim) * x / (1 + x)
     square, slope, start = _growth(latent_dim, classes)
-    missing = c * (1 + delta) * gamma / latent_dim**2 - start
+    missing = _needed(latent_dim, classes) * gamma / latent_dim**2 - start
     if missing <= 0:
         return 0.0
     return (math.sqrt(slope**2 + 4 * square * missing) - slope) / (2 * square)
+
+
+def onset_gamma(
+    latent_dim: int, classes: int, rate_sum: npt.ArrayLike, share: float = 0.5
+) -> FloatArray:
+    """Return the gamma under which learning has just begun, for every sum of learning rates.
+
+    It is the inverse of `onset_rate_sum`, and so `largest_gamma` with initial weights and unequal
+    angles. With another `share` cross-entropy has just fallen to share log K: the larger, the less
+    has been learnt, and the larger is gamma.
+    """
+    w = np.asarray(rate_sum, dtype=np.float64)
+    _check("onset_gamma", latent_dim, classes, float(w.min(initial=0)))
+    square, slope, start = _growth(latent_dim, classes)
+    needed = _needed(latent_dim, classes, share)
+    return (square * w**2 + slope * w + start) * latent_dim**2 / needed
 
 
 def onset_step(
@@ -108,6 +125,13 @@ def onset_step(
         return 0
     step = int(np.searchsorted(np.cumsum(learning_rates), needed)) + 1
     return step if step <= len(learning_rates) else None
+
+
+def _needed(latent_dim: int, classes: int, share: float = 0.5) -> float:
+    """Return c (1 + delta), the s²/g that a random code needs: see `onset_rate_sum`."""
+    c = onset_constant(classes, share)
+    x = c / (2 * (classes - 1))
+    return c * (1 + 1.5 * random_gram_spread(classes, latent_dim) * x / (1 + x))
 
 
 def _growth(latent_dim: int, classes: int) -> tuple[float, float, float]:

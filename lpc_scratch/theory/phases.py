@@ -21,6 +21,8 @@ PHASES: dict[Phase, str] = {
 }
 """The phases in words, in the order of growing gamma."""
 
+GUESSED_ENTROPY = 0.85
+"""Part of a guess's cross-entropy from which on a network hardly does better."""
 GUESSING = 1.1
 """Times the share of the largest class: an accuracy that is no better than a guess."""
 SQUEEZED = 0.01
@@ -66,7 +68,7 @@ def only_guesses(cross_entropy: float, accuracy: float, labels: npt.NDArray) -> 
     """Return whether a network does hardly better than one that knows only how common classes are.
 
     The best such guess has the entropy of the classes' shares as cross-entropy, and the largest
-    share as accuracy. Hardly better means above 0.85 of that entropy, and less than a quarter of
+    share as accuracy. Hardly better means above GUESSED_ENTROPY of it, and less than a quarter of
     the way from that accuracy to 1. It takes both: under a large gamma a network with nearly flat
     probabilities may classify all samples, and one that ranks well may never predict a rare class.
 
@@ -80,7 +82,7 @@ def only_guesses(cross_entropy: float, accuracy: float, labels: npt.NDArray) -> 
     counts = np.bincount(labels)
     shares = counts[counts > 0] / len(labels)
     entropy = -float(shares @ np.log(shares))
-    return cross_entropy > 0.85 * entropy > 0 and accuracy < 0.75 * shares.max() + 0.25
+    return cross_entropy > GUESSED_ENTROPY * entropy > 0 and accuracy < 0.75 * shares.max() + 0.25
 
 
 def is_trivial(

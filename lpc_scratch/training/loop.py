@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from data_utils import DATASETS, Dataset, load_dataset
 from data_utils.lookup import expanded
 from lpc_scratch.config import TrainConfig
+from lpc_scratch.training.growth import warn_of_growing_gamma
 from lpc_scratch.training.measuring import CollapseWatch, classifier_weights, measure_networks
 from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
@@ -77,9 +78,12 @@ def train(
     -----
     TrivialCollapseWarning
         If the penalty has drawn all classes to one point.
+    GrowingGammaWarning
+        Before the first epoch, if gamma is to grow beyond what the learning rates can bear.
     """
     config = settled(config)  # it is kept, and read from other folders
     trainer = Trainer(config, dataset or load_configured_dataset(config), keep_going)
+    warn_of_growing_gamma(config, len(trainer.y_train), trainer.dataset.num_classes)
     result = TrainingResult(config, trainer.network, trainer.dataset.class_names)
     result.diverged = trainer.diverged
     watch = CollapseWatch(trainer)

@@ -6,7 +6,7 @@ import pytest
 from lpc_scratch.nn.losses import softmax_cross_entropy
 from lpc_scratch.nn.penalties import l2_penalty
 from lpc_scratch.theory import onset
-from lpc_scratch.theory.free_features import centred
+from lpc_scratch.theory.free_features import centred, optimum_of_norm
 from lpc_scratch.theory.onset import largest_gamma
 
 
@@ -102,3 +102,18 @@ def test_step_of_a_schedule_is_the_first_whose_rates_add_up():
     assert onset.onset_step([needed / 4] * 2 + [needed / 8] * 20, 16, 10, 100) in (6, 7)
     assert onset.onset_step([needed / 10] * 9, 16, 10, 100) is None
     assert onset.onset_step([1e-3], 16, 10, 1e-3) == 0  # the start is large enough
+
+
+@pytest.mark.parametrize(("K", "D"), [(2, 3), (10, 16), (10, 64)])
+def test_gamma_of_the_onset_is_the_inverse_of_its_sum_of_rates(K, D):
+    sums = np.array([0.02, 0.5, 3.0])
+    gammas = onset.onset_gamma(D, K, sums)
+    assert [onset.onset_rate_sum(D, K, g) for g in gammas] == pytest.approx(sums)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.85])
+def test_another_share_is_where_a_simplex_has_that_part_of_a_guess(share):
+    K, D, gamma = 10, 16, 50.0
+    norm = math.sqrt(K * onset.onset_constant(K, share) * gamma / D)
+    found = optimum_of_norm(norm, gamma, K, D, "l2").cross_entropy
+    assert found == pytest.approx(share * math.log(K))
