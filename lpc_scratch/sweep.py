@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lpc_scratch.commands import command_line
-from lpc_scratch.errors import ConfigError
+from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
 from lpc_scratch.experiments.grid import PRESETS, make_cells, varying_axes
 from lpc_scratch.experiments.prediction_report import (
@@ -15,7 +15,9 @@ from lpc_scratch.experiments.prediction_report import (
     free_axes,
     write_predictions,
 )
+from lpc_scratch.experiments.redraw import redraw_sweep
 from lpc_scratch.experiments.sweep_report import write_sweep
+from lpc_scratch.runs import layout
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class SweepCommand(ExperimentCommand):
     and width for hidden and seed for seeds. They join those of a preset, or replace them."""
     predict: bool = False
     """Write what theory predicts for the cells of the preset, and stop before training."""
+    redraw: bool = False
+    """Draw the figures of the sweep in the folder of --output again, from its cells.csv and with
+    its settings, and stop."""
     evaluate_every: int = 100
     """Epochs between two measurements; the last epoch is always measured."""
 
@@ -41,6 +46,8 @@ class SweepCommand(ExperimentCommand):
             axes = tuple(f"{name}={_values(values)}" for name, values in self.grid.items())
             object.__setattr__(self, "grid", axes)
         super().__post_init__()
+        if self.redraw and self.output is None:
+            raise ConfigError("--redraw needs --output with the folder of the sweep to draw")
 
 
 def _values(values: Any) -> str:
@@ -57,8 +64,13 @@ def _sweep(arguments: Sequence[str]) -> None:
     if command.print_config:
         print(command.settings(), end="")
         return
+    if command.redraw and command.output and not (command.output / layout.CONFIG).exists():
+        raise RunFolderError(f"{command.output} holds no sweep to draw: it has no config.yaml")
     cells = make_cells(command_line.train_config(command), command.preset, command.grid)
     axes = varying_axes(cells)
+    if command.redraw and command.output:
+        redraw_sweep(cells, axes, command.output)
+        return
     name = command.preset or "-".join(axes) or "seed"
     folder = command.output or Path("runs", f"sweep-{name}-{Path(command.dataset).stem}")
     preset = PRESETS[command.preset] if command.preset else None

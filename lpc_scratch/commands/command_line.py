@@ -33,7 +33,8 @@ Command = TypeVar("Command", bound=TrainConfig)
 def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
     """Return the settings of a command: its defaults, then --config's file, then the flags.
 
-    With --resume, the configuration in the folder of --output stands in for --config's file.
+    With --resume or --redraw, the configuration in the folder of --output stands in for --config's
+    file.
     tyro ends the program with exit code 2 and a message for unknown flags and bad values, and
     with 0 after --help.
 
@@ -45,10 +46,11 @@ def parse(cls: type[Command], arguments: Sequence[str], prog: str) -> Command:
     early = ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
     early.add_argument("--config", type=Path, nargs="?")  # tyro complains of a missing value
     early.add_argument("--output", type=Path, nargs="?")
-    early.add_argument("--resume", action="store_true")
+    for flag in ("--resume", "--redraw"):
+        early.add_argument(flag, dest="again", action="store_true")
     known, _ = early.parse_known_args(list(arguments))
     file = known.config
-    if file is None and known.resume and known.output:
+    if file is None and known.again and known.output:
         stored = known.output / layout.CONFIG
         file = stored if stored.exists() else None
     return tyro.cli(

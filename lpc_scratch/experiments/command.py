@@ -60,7 +60,7 @@ class ExperimentCommand(TrainConfig):
 
     def settings(self) -> str:
         """Return all settings as YAML, which --config reads."""
-        return dump_config(self, without=("config", "print_config", "quiet"))
+        return dump_config(self, without=("config", "print_config", "quiet", "redraw"))
 
 
 def run_experiment(

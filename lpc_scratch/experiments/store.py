@@ -51,6 +51,7 @@ class ResultStore:
             "rows": json.dumps(result.rows),
             "class_names": json.dumps(result.class_names),
             "environment": json.dumps(result.environment),
+            "samples": str(result.samples),
         }
         with writing(self.cells):
             self.cells.mkdir(parents=True, exist_ok=True)
@@ -121,6 +122,7 @@ def _read(path: Path) -> Result:
             tuple(json.loads(texts["class_names"])),
             arrays,
             json.loads(texts["environment"]),
+            int(texts.get("samples", 0)),
         )
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise RunFolderError(

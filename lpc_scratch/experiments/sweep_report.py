@@ -19,6 +19,8 @@ from lpc_scratch.plots import save_figures
 from lpc_scratch.plots.sweep import plot_code_geometry, plot_equilibrium, plot_metrics, plot_phases
 from lpc_scratch.theory.phases import PHASES, THRESHOLDS
 
+CELLS = "cells.csv"
+"""Name of the table of cells in the folder of a sweep."""
 SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")
 """Names of the figures that a sweep can have."""
 
@@ -54,19 +56,27 @@ def write_sweep(
         If the folder cannot be written.
     """
     cells = cell_table(results, axes if "gamma" in axes else [*axes, "gamma"])
-    write_csv(folder / "cells.csv", cells)
+    write_csv(folder / CELLS, cells)
     shown = _table(cells, axes)
     parts = [_heading(results, axes, question), shown, *_troubles(results, axes)]
     parts.append("Phases, in the order in which they are asked:\n\n" + _list(THRESHOLDS))
     write_text(folder / "summary.md", "\n\n".join(parts) + "\n")
+    draw_sweep(cells, axes, folder, {len(r.class_names) for r in results if r.class_names})
+    return shown
+
+
+def draw_sweep(cells: Table, axes: Sequence[str], folder: Path, classes: set[int]) -> None:
+    """Draw the figures of a sweep from its table of cells, in place of those that are there.
+
+    `classes` are the numbers of classes that occur. Raises RunFolderError as `write_sweep`.
+    """
     figures = {}
-    if axes and any(result.finished for result in results):
-        figures = _figures(cells, axes, {len(r.class_names) for r in results if r.class_names})
+    if axes and any(cell["status"] == "finished" for cell in cells):
+        figures = _figures(cells, axes, classes)
     with writing(folder / "plots"):
         for name in SWEEP_PLOTS:  # of another grid that was in this folder
             (folder / "plots" / f"{name}.png").unlink(missing_ok=True)
         save_figures(figures, folder / "plots")
-    return shown
 
 
 def _figures(cells: Table, axes: Sequence[str], classes: set[int]) -> dict[str, Figure]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.foretold import foretell
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.metrics.registry import BY_NAME
@@ -30,7 +31,8 @@ def cell_table(results: Sequence[Result], axes: Sequence[str]) -> Table:
     """Return one row for each cell: its place in the grid, its phase and its last measurements.
 
     The columns are ``cell`` (the name of its file), the axes, ``seed``, ``status``, ``phase``, the
-    METRICS (None for a cell that is not finished) and ``message``.
+    METRICS (None for a cell that is not finished), what its settings foretell (the columns
+    `foretold.FORETOLD`) and ``message``.
     """
     return [
         {
@@ -39,6 +41,7 @@ def cell_table(results: Sequence[Result], axes: Sequence[str]) -> Table:
             "status": result.status,
             "phase": phase_of(result),
             **_last(result),
+            **foretell(result.config, result.samples, len(result.class_names)),
             "message": result.message,
         }
         for result in results

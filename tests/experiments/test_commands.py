@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from lpc_scratch import compare, sweep
 from lpc_scratch.compare import CompareCommand
+from lpc_scratch.experiments.foretold import FORETOLD
 from lpc_scratch.experiments.tables import METRICS
 from lpc_scratch.plots.comparison import COMPARISON_PLOTS
 from lpc_scratch.runs.config_file import load_config
@@ -16,6 +18,7 @@ from lpc_scratch.sweep import SweepCommand
 from lpc_scratch.training import train
 from lpc_scratch.training.result import COLUMNS
 
+RESULTS = Path(__file__).parents[2] / "results"
 QUICK = [
     *("--dataset", "gaussians", "--gaussian-classes", "2", "--hidden", "8"),
     *("--latent-dim", "4", "--gamma", "0.1"),
@@ -89,7 +92,7 @@ def test_sweep_writes_a_row_for_each_cell_and_a_table(capsys):
     assert "4 cells\n" in shown.out
     rows = read(folder / "cells.csv")
     place = ["cell", "gamma", "seed"]
-    assert list(rows[0]) == [*place, "status", "phase", *METRICS, "message"]
+    assert list(rows[0]) == [*place, "status", "phase", *METRICS, *FORETOLD, "message"]
     expected = [(gamma, seed) for gamma in ("0.1", "1.0") for seed in "35"]
     assert [(row["gamma"], row["seed"]) for row in rows] == expected
     outcomes = {(row["status"], row["epoch"], row["message"]) for row in rows}
@@ -182,6 +185,34 @@ def test_second_run_finds_the_cells_and_changes_no_file(
     assert content(tmp_path) == before
 
 
+def test_figures_are_drawn_again_from_the_table_alone():
+    assert sweep.main([*SWEEP, "--output", "run", "--quiet"]) == 0
+    before = content(Path("run"))
+    shutil.rmtree("run/cells")
+    for figure in Path("run", "plots").iterdir():
+        figure.write_bytes(b"")
+    assert sweep.main(["--output", "run", "--redraw"]) == 0
+    kept = {path: data for path, data in before.items() if path.parent.name != "cells"}
+    assert content(Path("run")) == kept
+
+
+def test_table_of_0_1_0_is_drawn_with_the_norm_that_the_classifier_foretells(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("lpc_scratch.experiments.redraw.draw_sweep", lambda *a: drawn.extend(a))
+    for name in ("config.yaml", "cells.csv"):
+        shutil.copy(RESULTS / "digits-gamma" / name, name)
+    assert sweep.main(["--output", str(Path.cwd()), "--redraw"]) == 0
+    table, axes, _, classes = drawn
+    assert axes == ["penalty", "gamma", "optimizer", "learning_rate"]
+    assert (len(table), classes) == (192, {10})
+    for cell in table:
+        assert (cell["largest_gamma"] is None) == (cell["optimizer"] == "sgd")
+        known = cell["status"] == "finished" and cell["penalty"] != "exp-coordinate"
+        assert (cell["predicted_norm"] is not None) == known
+        if known and cell["optimizer"] == "adam" and cell["gamma"] == 100:
+            assert cell["predicted_norm"] == pytest.approx(cell["latent_norm"], rel=0.03)
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -203,6 +234,8 @@ def assert_one_sentence(capsys, message):
         (sweep.main, [*QUICK, "--grid", "gamma=-1"], "gamma must be at least 0, not -1"),
         (sweep.main, QUICK, "the grid is empty"),
         (sweep.main, [*SWEEP, "--output", "taken"], "taken is a file"),
+        (sweep.main, ["--redraw"], "--redraw needs --output"),
+        (sweep.main, ["--redraw", "--output", "none"], "none holds no sweep to draw"),
         (sweep.main, [*SWEEP, "--output", ""], "output is empty"),
         (sweep.main, [*SWEEP, "--jobs", "0"], "jobs must be at least 1, or -1"),
         (sweep.main, [*SWEEP, "--dataset", "missing.npz"], "missing.npz"),
@@ -315,3 +348,25 @@ def test_failed_cell_is_exit_code_2_once_the_tables_are_written(
     monkeypatch.setattr("lpc_scratch.experiments.cells.train", train)
     assert main([*arguments, "--output", "run"]) == 0
     assert "2 cells, 1 of them are there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, "cells.csv is missing or damaged"),
+        ("cell,gamma\n", "cells.csv holds other cells"),
+        ("cell,gamma\n0123456789abcdef,1\n", "cells.csv holds other cells"),
+        ("cell,gamma\n0123456789abcdef\n", "a row is longer or shorter"),
+        ("{0},nc1\n{1},many\n", "cells.csv is damaged"),
+    ],
+)
+def test_table_that_cannot_be_drawn_is_one_sentence(capsys, table, message):
+    assert sweep.main([*SWEEP, "--epochs", "0", "--output", "run", "--quiet"]) == 0
+    first = read("run/cells.csv")[0]["cell"]
+    Path("run/cells.csv").unlink()
+    if table:
+        Path("run/cells.csv").write_text(table.format("cell", first))
+    before = content(Path("run"))
+    assert sweep.main(["--output", "run", "--redraw"]) == 2
+    assert_one_sentence(capsys, message)
+    assert content(Path("run")) == before

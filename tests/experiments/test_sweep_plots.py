@@ -22,7 +22,7 @@ def make_table(seeds=(0, 1), phase="complete", **axes):
     gamma is 10 where it is no axis.
     """
     names = [*sweep_plots.OVERVIEW, "code_distance", "margin"]
-    names += ["latent_norm", "predicted_norm", "norm_bound", "classifier_norm"]
+    names += ["latent_norm", "predicted_norm", "norm_bound", "cross_entropy", "classifier_norm"]
     places = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     return [
         {"gamma": 10.0, **place, "seed": seed, "status": "finished", "phase": phase}
@@ -264,24 +264,53 @@ def test_values_that_differ_have_names_that_differ():
     ]
 
 
-def test_equilibrium_shows_positive_values_and_a_guide_through_the_middle():
+@pytest.mark.parametrize(
+    ("gammas", "largest", "place"),
+    [
+        ([0.01, 1.0, 100.0], 10.0, 1.5),
+        ([0.0, 1.0, 100.0], 1.0, 1.0),
+        ([0.01, 1.0, 100.0], 200.0, 2 + np.log(2) / np.log(100)),
+        ([0.01, 1.0, 100.0], 2000.0, None),
+        ([1.0], 1.0, None),
+    ],
+)
+def test_the_largest_gamma_stands_between_the_squares_of_its_row(gammas, largest, place):
+    table = make_table(gamma=gammas, optimizer=["sgd", "adam"])
+    for cell in table:
+        cell["largest_gamma"] = largest if cell["optimizer"] == "adam" else None
+    figure = sweep_plots.plot_phases(table, "gamma", "optimizer")
+    lines = figure.axes[0].lines
+    assert (legend(figure)[-1].startswith("largest gamma")) == (place is not None)
+    if place is None:
+        assert not lines
+        return
+    assert_allclose(lines[0].get_xdata(), place)
+    assert_allclose(lines[0].get_ydata(), [0.5, 1.5])
+    assert len(lines) == 1
+    assert not sweep_plots.plot_phases(table, "seed", "gamma").axes[0].lines
+
+
+def test_equilibrium_shows_positive_values_and_what_the_settings_foretell():
     gammas = [0.0, 1.0, 10.0, 100.0, 1000.0, 1e4]
     table = make_table(gamma=gammas, penalty=["exp", "l2"], optimizer=["adam"])
     for cell in table:
-        cell["classifier_norm"] = 7 * np.sqrt(cell["gamma"])
+        cell["settings_norm"] = cell["settings_cross_entropy"] = cell["gamma"] or None
+        cell["settings_classifier_norm"] = 7.0
         if cell["gamma"] == 1:
             cell["margin"] = -1.0
     figure = sweep_plots.plot_equilibrium(table, ["penalty", "optimizer"])
-    latent, classifier, margin = figure.axes
+    latent, entropy, classifier, margin = figure.axes
     assert all(axes.get_xscale() == axes.get_yscale() == "log" for axes in figure.axes)
-    assert len(latent.lines) == 6
+    assert [len(axes.lines) for axes in figure.axes] == [8, 4, 4, 2]
     names = ["latent_norm", "predicted_norm", "norm_bound"]
     for line, metric in zip(latent.lines, names, strict=False):
         cells = [values(table, metric, gamma=g, penalty="exp") for g in gammas[1:]]
         assert_array_equal(line.get_xdata(), gammas[1:])
         assert_allclose(line.get_ydata(), np.exp(np.mean(np.log(cells), axis=1)))
-    guide = classifier.lines[-1]
-    assert_allclose(guide.get_ydata(), 7 * np.sqrt(guide.get_xdata()))
+    assert_allclose(latent.lines[3].get_ydata(), gammas[1:])
+    assert_allclose(entropy.lines[1].get_ydata(), gammas[1:])
+    assert_allclose(classifier.lines[1].get_ydata(), 7)
+    assert "predicted from settings alone" in legend(figure)
     assert_array_equal(np.isnan(margin.lines[0].get_ydata()), [True, *4 * [False]])
 
 

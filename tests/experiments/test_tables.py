@@ -8,6 +8,7 @@ import pytest
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
 from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.foretold import FORETOLD, foretell
 from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.experiments.tables import (
     METRICS,
@@ -30,7 +31,9 @@ def make_result(status="finished", epochs=(0, 2), message="", **settings):
     ]
     arrays = {"class_shares": np.array([0.75, 0.25])} if status == "finished" else {}
     return Result(
-        TrainConfig(seeds=(3,), **settings), status, message, rows, ("cat", "dog"), arrays
+        *(TrainConfig(seeds=(3,), **settings), status, message),
+        *(rows, ("cat", "dog"), arrays),
+        samples=640,
     )
 
 
@@ -38,12 +41,14 @@ def test_cell_table_has_the_place_the_outcome_and_the_last_measurements():
     result = make_result(gamma=0.5, hidden=(8, 8))
     (cell,) = cell_table([result], ["gamma", "depth", "width"])
     place = ["cell", "gamma", "depth", "width", "seed"]
-    assert list(cell) == [*place, "status", "phase", *METRICS, "message"]
+    assert list(cell) == [*place, "status", "phase", *METRICS, *FORETOLD, "message"]
     assert [cell[name] for name in place] == [cell_key(result.config), 0.5, 2, 8, 3]
     assert (cell["status"], cell["phase"], cell["message"]) == ("finished", "none", "")
     last = result.rows[-1]
     assert [cell[n] for n in ("epoch", "nc1", "seconds")] == [2, last["nc1"], last["seconds"]]
     assert (cell["total_loss"], cell["penalty_value"]) == (last["loss"], last["penalty"])
+    assert {name: cell[name] for name in FORETOLD} == foretell(result.config, 640, 2)
+    assert cell["largest_gamma"] > 0
 
 
 @pytest.mark.parametrize("table", [cell_table, epoch_table])

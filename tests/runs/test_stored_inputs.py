@@ -12,6 +12,7 @@ from lpc_scratch import evaluate, load_run, sweep, train
 from lpc_scratch.attacks import PixelModel
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError, UncheckedDataWarning
+from lpc_scratch.experiments.foretold import FORETOLD
 from lpc_scratch.files.tensors import load_tensors
 from lpc_scratch.training import train as train_networks
 from lpc_scratch.training.result import ADDED, COLUMNS
@@ -262,7 +263,9 @@ def test_cells_of_version_0_1_0_are_found_and_not_computed_again(monkeypatch, tm
         for folder in (Path("sweep"), FORMER / "sweep")
     )
     unknown = {*ADDED, "predicted_norm"}  # which was another quantity
-    assert [{name: row[name] for name in row if name not in unknown} for row in now] == [
-        {name: row[name] for name in row if name not in unknown} for row in former
+    kept = [name for name in former[0] if name not in unknown]
+    assert [{name: row[name] for name in kept} for row in now] == [
+        {name: row[name] for name in kept} for row in former
     ]
+    assert {row[name] for row in now for name in FORETOLD} == {""}
     assert {row[name] for row in now for name in unknown} == {"nan"}

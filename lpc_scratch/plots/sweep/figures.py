@@ -21,7 +21,13 @@ from lpc_scratch.plots.sweep.cells import (
     is_wide,
 )
 from lpc_scratch.plots.sweep.legend import explain, line_handles, phase_handles
-from lpc_scratch.plots.sweep.panels import draw_curves, draw_heatmap, draw_marks, draw_phases
+from lpc_scratch.plots.sweep.panels import (
+    draw_curves,
+    draw_heatmap,
+    draw_largest_gamma,
+    draw_marks,
+    draw_phases,
+)
 
 MAX_COLUMNS = 3  # panels side by side
 SEEDS = "mean over seeds, shaded or barred ±1 standard deviation over seeds"
@@ -50,7 +56,7 @@ def plot_phases(
     ----------
     table : sequence of mappings
         With the axes, ``status`` and ``phase``, one of `theory.phases.PHASES` or, for a cell
-        that failed, anything else.
+        that failed, anything else; over gamma with ``largest_gamma`` too, where there is one.
     x, y : str
         Axes; without `y` there is one row of squares.
     panels_by : str, optional
@@ -62,7 +68,8 @@ def plot_phases(
     -------
     Figure
         Where seeds disagree, a square is divided into stripes as wide as their shares. A cross is
-        where no cell has a phase.
+        where no cell has a phase. A line is at the largest gamma that the learning rates bear: to
+        its right learning has not begun by the end of training, or hardly.
     """
     check_columns(table, "phase")
     columns, rows = axis_values(table, x), axis_values(table, y) if y else [None]
@@ -75,14 +82,17 @@ def plot_phases(
     height = lines * (1.25 + 0.45 * len(rows)) + 0.15 * (note.count("\n") + 2 * bool(note))
     figure = new_figure(width, max(height, 2.0))
     grid = figure.subplots(lines, side_by_side, squeeze=False, sharey=True)
+    marked = False
     for axes, (key, cells) in paired(grid, panels.items()):
         draw_phases(axes, cells, x, columns, y, rows)
+        if x == "gamma":
+            marked = draw_largest_gamma(axes, cells, columns, y, rows) or marked
         axes.set_title(", ".join(map(describe, by, key)))
         axes.set_aspect("equal")
     for axes in grid[:, 1:].flat:
         axes.set_ylabel("")
     figure.legend(
-        handles=phase_handles(),
+        handles=phase_handles(marked),
         loc="outside right upper",
         frameon=False,
         fontsize=9,

@@ -52,11 +52,16 @@ def line_handles(table: Table, lines_by: Sequence[str]) -> list[Artist]:
     return [first[value] for value in axis_values(table, lines_by[0])] + list(others.values())
 
 
-def phase_handles() -> list[Artist]:
-    """Return the entries of a legend for `draw_phases`."""
+BORNE: dict[str, Any] = {"color": "black", "linewidth": 2, "solid_capstyle": "butt"}
+"""How the line of the largest gamma looks in a phase diagram."""
+
+
+def phase_handles(line: bool = False) -> list[Artist]:
+    """Return the entries of a legend for `draw_phases`, and for `draw_largest_gamma` if `line`."""
     cross = Line2D([], [], color=GREY, marker="x", linestyle="", label="failed or not run")
     patches = [Patch(**PHASE_STYLES[phase], linewidth=0, label=PHASES[phase]) for phase in PHASES]
-    return [*patches, cross]
+    borne = Line2D([], [], **BORNE, label="largest gamma that the\nlearning rates bear")
+    return [*patches, cross, *([borne] if line else [])]
 
 
 def explain(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> None:

@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
 
 from lpc_scratch.plots.palette import GREY, PHASE_STYLES, TIME
 from lpc_scratch.plots.panels import drawable, label_within_decades, prepare, tidy, write_instead
 from lpc_scratch.plots.sweep.axes import name_axis, name_places
 from lpc_scratch.plots.sweep.cells import Table, average, axis_values, group, is_numeric, is_wide
-from lpc_scratch.plots.sweep.legend import line_styles
+from lpc_scratch.plots.sweep.legend import BORNE, line_styles
 from lpc_scratch.theory.phases import PHASES
 
 MARK_DASHES: tuple[Any, ...] = ((0, (1, 1)), (0, (5, 1)), (0, (4, 1, 1, 1)))
@@ -165,6 +166,40 @@ def draw_phases(
             empty.append((column, row))
     cross_out(axes, np.array(empty).reshape(-1, 2))
     name_places(axes, x, columns, y, rows)
+
+
+def draw_largest_gamma(
+    axes: Axes, table: Table, columns: Sequence[float], y: str | None, rows: Sequence[Any]
+) -> bool:
+    """Mark in every row of a phase diagram over gamma the largest that its learning rates bear.
+
+    It stands between two squares where it does between the logarithms of their gammas. A row has no
+    mark where its cells have no ``largest_gamma``, or it is beyond the squares.
+
+    Returns
+    -------
+    bool
+        Whether there is any mark.
+    """
+    offset = sum(gamma <= 0 for gamma in columns)
+    gammas = np.log([gamma for gamma in columns if gamma > 0])
+    if len(gammas) < 2:
+        return False
+    marked = False
+    for row, r in enumerate(rows):
+        cells = [cell for cell in table if not y or cell[y] == r]
+        values = np.array([cell.get("largest_gamma") for cell in cells], dtype=np.float64)
+        values = np.log(values[drawable(values, log=True)])
+        if not values.size:
+            continue
+        right = int(np.clip(np.searchsorted(gammas, values.mean()), 1, len(gammas) - 1))
+        step = gammas[right] - gammas[right - 1]
+        place = offset + right - 1 + (values.mean() - gammas[right - 1]) / step
+        if -0.5 <= place <= len(columns) - 0.5:
+            (line,) = axes.plot([place, place], [row - 0.5, row + 0.5], **BORNE)
+            line.set_path_effects([Stroke(linewidth=4, foreground="white"), Normal()])
+            marked = True
+    return marked
 
 
 def cross_out(axes: Axes, places: npt.NDArray) -> None:

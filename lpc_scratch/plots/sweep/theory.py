@@ -1,4 +1,4 @@
-"""The figures of a sweep beside what theory says: the balance of forces, and the simplex."""
+"""The figures of a sweep beside what theory says: where free points lie, and the simplex."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,22 +17,24 @@ from lpc_scratch.plots.sweep.legend import explain, line_handles, line_styles
 from lpc_scratch.plots.sweep.panels import draw_curves, finish
 
 _PREDICTED = {"linestyle": "-", "marker": "_", "label": BY_NAME["predicted_norm"].label}
-_BOUND = {"linestyle": ":", "marker": ".", "label": BY_NAME["norm_bound"].label}
-_GUIDE: dict[str, Any] = {
-    "color": GREY,
-    "linestyle": (0, (6, 4)),
-    "label": "proportional to √gamma",
+_FORETOLD: dict[str, Any] = {
+    "linestyle": (0, (3, 1.5)),
+    "marker": "",
+    "label": "predicted from settings alone",
 }
+_BOUND = {"linestyle": ":", "marker": ".", "label": BY_NAME["norm_bound"].label}
 
 
 def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
-    """Norms that the balance of forces sets, and margin, against gamma on logarithmic axes.
+    """Latent norm, cross-entropy, classifier and margin against gamma on logarithmic axes.
 
     Parameters
     ----------
     table : sequence of mappings
-        With ``gamma, latent_norm, predicted_norm, norm_bound, classifier_norm, margin``; cells
-        with gamma 0 and values that a logarithmic axis cannot show are left out.
+        With ``gamma, latent_norm, predicted_norm, norm_bound, cross_entropy, classifier_norm,
+        margin``, and where theory knows them ``settings_norm, settings_cross_entropy,
+        settings_classifier_norm``; cells with gamma 0 and values that a logarithmic axis cannot
+        show are left out.
     lines_by : sequence of str
         Settings to tell apart: the first by lines, of which about four stay legible, every
         combination of the others by a row of panels.
@@ -40,25 +42,32 @@ def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
     Returns
     -------
     Figure
-        Three panels a row: the norm of z, measured, predicted and its bound; the norm of W_y, with
-        a dashed line that grows as sqrt(gamma); the margin.
+        Four panels a row: the norm of z, measured, predicted for free points from the measured
+        norm of W_y, and its bound; cross-entropy; the norm of W_y; the margin. In the first three
+        there is also what the settings foretell before training, for a classifier that uses up its
+        learning rates.
     """
-    check_columns(table, "latent_norm", "predicted_norm", "norm_bound", "classifier_norm", "margin")
+    measured = ("latent_norm", "cross_entropy", "classifier_norm", "margin")
+    check_columns(table, *measured, "predicted_norm", "norm_bound")
     gammas = [gamma for gamma in axis_values(table, "gamma") if drawable(gamma, log=True)]
     first, others = lines_by[:1], lines_by[1:]
     rows, styles = group(table, others), line_styles(table, first)
-    figure = new_figure(11, 1.1 + 3 * len(rows))
-    grid = figure.subplots(len(rows), 3, squeeze=False)
+    figure = new_figure(14, 1.1 + 3 * len(rows))
+    grid = figure.subplots(len(rows), 4, squeeze=False)
     for panels, (key, cells) in zip(grid, rows.items(), strict=True):
-        norms, weights, margins = panels
+        norms, entropies, weights, margins = panels
         for line, part in group(cells, first).items():
             style = styles[line] | {"linewidth": 1.5, "markersize": 5}
+            alone = style | _FORETOLD
             _draw_means(norms, part, "latent_norm", gammas, **style | {"linestyle": ""})
             _draw_means(norms, part, "predicted_norm", gammas, **style | _PREDICTED)
             _draw_means(norms, part, "norm_bound", gammas, **style | _BOUND)
+            _draw_means(norms, part, "settings_norm", gammas, **alone)
+            _draw_means(entropies, part, "cross_entropy", gammas, **style | {"linestyle": ""})
+            _draw_means(entropies, part, "settings_cross_entropy", gammas, **alone)
             _draw_means(weights, part, "classifier_norm", gammas, **style)
+            _draw_means(weights, part, "settings_classifier_norm", gammas, **alone)
             _draw_means(margins, part, "margin", gammas, **style)
-        _draw_guide(weights)
         for panel in panels:
             if gammas:
                 name_axis(panel, "gamma", gammas, log=True)
@@ -66,13 +75,14 @@ def plot_equilibrium(table: Table, lines_by: Sequence[str] = ()) -> Figure:
         name = ", ".join(map(describe, others, key))
         norm = BY_NAME["norm_bound"].unit
         norms.set_ylabel(f"{name}\n{norm}" if name else norm)
+        entropies.set_ylabel(BY_NAME["cross_entropy"].unit)
         weights.set_ylabel(BY_NAME["classifier_norm"].unit)
         margins.set_ylabel(BY_NAME["margin"].unit)
-    titles = ("Latent layer", BY_NAME["classifier_norm"].title, BY_NAME["margin"].title)
+    titles = ("Latent layer", *(BY_NAME[name].title for name in measured[1:]))
     for panel, title in zip(grid[0], titles, strict=True):
         panel.set_title(title)
-    measured = {"color": GREY, "marker": "o", "linestyle": "", "label": "||z|| measured"}
-    kinds = (measured, {"color": GREY} | _PREDICTED, {"color": GREY} | _BOUND, _GUIDE)
+    points = {"color": GREY, "marker": "o", "linestyle": "", "label": "measured"}
+    kinds = (points, *({"color": GREY} | look for look in (_PREDICTED, _FORETOLD, _BOUND)))
     handles = [*line_handles(table, first), *(Line2D([], [], **kind) for kind in kinds)]
     explain(figure, handles)
     return figure
@@ -126,17 +136,3 @@ def _draw_means(
     means = np.array([average(there.get((g,), ()), metric, log=True)[0] for g in gammas])
     if np.isfinite(means).any():
         axes.plot(gammas, means, **style)
-
-
-def _draw_guide(axes: Axes) -> None:
-    """Draw c sqrt(gamma), with c from the middle half of the gammas of what has been drawn."""
-    if not axes.lines:
-        return
-    points = np.concatenate([np.asarray(line.get_xydata()) for line in axes.lines])
-    gammas, norms = np.log(points[np.isfinite(points[:, 1])]).T
-    low, high = gammas.min(), gammas.max()
-    middle = np.abs(gammas - (low + high) / 2) <= (high - low) / 4
-    if middle.any():
-        c = np.mean(norms[middle] - gammas[middle] / 2)
-        ends = np.clip(2 * (np.array([norms.min(), norms.max()]) - c), low, high)
-        axes.plot(np.exp(ends), np.exp(c + ends / 2), **_GUIDE, zorder=1)
