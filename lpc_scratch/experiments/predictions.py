@@ -13,12 +13,14 @@ import numpy as np
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import Result
+from lpc_scratch.experiments.foretold import foretell
 from lpc_scratch.metrics import distinct_codes
 from lpc_scratch.metrics.axes import entry_kurtosis
 from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.descent import grown_points
 from lpc_scratch.theory.free_features import fading_epsilon, optimum_of_norm
-from lpc_scratch.theory.onset import code_norm, onset_constant, onset_step
+from lpc_scratch.theory.onset import onset_constant, onset_step
+from lpc_scratch.training.growth import grows_by_signs, rate_sums
 
 WITHIN = 0.15
 """How far a measurement may be from a predicted number, as a share of it."""
@@ -36,6 +38,7 @@ SPECTRAL_ETF, FLAT_SPECTRAL_ETF, SIGN_ETF = 0.10, 0.15, 0.30
 
 _ROUND = ("exp", "exp-sample", "l2")  # penalties on ||z|| alone
 _EPSILON = ("adam", "adamw", "rmsprop")  # optimisers that have one
+_NO_EPSILON = 1e-6  # far below a gradient's entry
 
 
 @dataclass(frozen=True)
@@ -74,19 +77,15 @@ def predict(
         Of ``kurtosis, kurtosis_rotated, peak_distance, etf_distance, distinct_codes, latent_norm,
         onset_step``.
     """
-    steps = samples // min(config.batch_size, samples)
-    rates = np.repeat(
-        [config.classifier_learning_rate_at(epoch) for epoch in range(config.epochs)], steps
-    )
-    found = _code(config, classes, float(rates.sum()))
-    kind, D = config.classifier_kind, config.latent_dim
-    if kind in SIGN_LIKE and config.penalty in _ROUND:
-        if config.classifier_initialization != "simplex":
-            norm = optimum_of_norm(
-                code_norm(D, classes, rates.sum()), config.gamma, classes, D, config.penalty
-            ).norm
-            found["latent_norm"] = _about("latent_norm", norm)
-        step = onset_step(rates.tolist(), D, classes, config.gamma)
+    found = _code(config, classes, float(rate_sums(config, samples)[-1]))
+    norm = foretell(config, samples, classes)["settings_norm"]
+    if norm is not None:
+        found["latent_norm"] = _about("latent_norm", norm)
+    if grows_by_signs(config):
+        steps = samples // min(config.batch_size, samples)
+        epochs = range(config.epochs)
+        rates = np.repeat([config.classifier_learning_rate_at(epoch) for epoch in epochs], steps)
+        step = onset_step(rates.tolist(), config.latent_dim, classes, config.gamma)
         found["onset_step"] = _about("onset_step", math.inf if step is None else float(step))
     return [found[metric] for metric in metrics if metric in found]
 
@@ -139,7 +138,8 @@ def _code(config: TrainConfig, classes: int, rate_sum: float) -> dict[str, Predi
     kurtosis = float(np.mean([entry_kurtosis(z) for z in points]))
     codes = [distinct_codes(z > 0) for z in points]
     found = [Prediction("distinct_codes", min(codes), max(codes), float(np.mean(codes)))]
-    if kurtosis > SPARSE:  # to first order, without end
+    favours_large = power < 2 or (kind == "pnorm" and config.descent_power < 2)
+    if favours_large and kurtosis > SPARSE:  # it grows without end, to first order
         found.append(Prediction("kurtosis", SPARSE))
     elif kind == "sgd" and power > 2:  # how far the classifier has grown is not known
         start = _points(config, classes, 0.0, power)
@@ -150,7 +150,7 @@ def _code(config: TrainConfig, classes: int, rate_sum: float) -> dict[str, Predi
         found.append(_about("kurtosis", kurtosis, least=1.0))
     if kurtosis < 1.35:
         found.append(Prediction("peak_distance", BINARY_PEAKS))
-    elif 1.7 < kurtosis < SPARSE:
+    elif kurtosis > 1.7 and not favours_large:
         found.append(Prediction("peak_distance", 0.0, BLURRED_PEAKS))
     if power == 2 and kind == "muon":
         found.append(
@@ -171,7 +171,7 @@ def _points(config: TrainConfig, classes: int, rate_sum: float, power: float) ->
         "muon": "spectral",
     }
     share = None
-    if kind in _EPSILON and config.penalty in _ROUND:
+    if kind in _EPSILON and config.penalty in _ROUND and config.epsilon > _NO_EPSILON:
 
         def share(norm: float) -> float:
             there = optimum_of_norm(norm, config.gamma, classes, D, config.penalty)

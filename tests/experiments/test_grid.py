@@ -35,6 +35,10 @@ def places(cells, *axes):
         ("latent-dim=8", ("latent_dim", ["8"])),
         (" penalty = exp , l2, ", ("penalty", ["exp", "l2"])),
         ("dataset=a=b.npz", ("dataset", ["a=b.npz"])),
+        (
+            "optimizer+learning-rate=adam:1e-3,sgd:",
+            ("optimizer+learning_rate", [("adam", "1e-3"), ("sgd", None)]),
+        ),
     ],
 )
 def test_axis_is_a_name_and_its_values(text, axis):
@@ -51,6 +55,17 @@ def test_cells_are_all_combinations_in_the_order_of_the_axes():
 def test_values_that_are_equal_make_one_cell():
     cells = make_cells(BASE, None, ["gamma=1,1.0,1e0", "latent_dim=4,4", "seed=0,0"])
     assert cells == [replace(BASE, gamma=1.0)]
+
+
+def test_settings_that_change_together_are_one_axis():
+    cells = make_cells(BASE, None, ["penalty+gamma=exp:1,max:0.5", "latent_dim=3,4"])
+    found = places(cells, "penalty", "gamma", "latent_dim")
+    assert found == [(p, g, d) for p, g in (("exp", 1), ("max", 0.5)) for d in (3, 4)]
+
+
+def test_users_axis_replaces_one_of_a_preset_that_shares_a_setting_with_it():
+    cells = make_cells(BASE, "penalty-power", ["penalty=l2", "optimizer=sgd"])
+    assert places(cells, "penalty", "optimizer") == [("l2", "sgd")]
 
 
 def test_an_optimizer_on_an_axis_has_its_own_learning_rate():
