@@ -12,8 +12,8 @@ from lpc_scratch.training.result import Row
 _SUMMARY = {
     name: BY_NAME[name].label.replace("accuracy", "acc")
     for name in (
-        *("train_accuracy", "test_accuracy", "nc1", "equiangular", "peak_distance"),
-        *("same_code", "distinct_codes", "latent_norm"),
+        *("train_accuracy", "test_accuracy", "nc1", "peak_distance", "kurtosis"),
+        *("etf_distance", "same_code", "distinct_codes"),
     )
 }
 

@@ -15,7 +15,7 @@ LEARNED = 0.999
 
 _COLUMNS = (
     *("train_accuracy", "test_accuracy", "nc1", "equinorm", "equiangular", "etf_distance"),
-    *("nc3", "nc4", "gmm_score", "peak_distance", "same_code", "distinct_codes"),
+    *("nc3", "nc4", "peak_distance", "kurtosis", "same_code", "distinct_codes"),
 )
 
 Groups = dict[str, list[Result]]

@@ -29,7 +29,7 @@ _FIXED = (
     *("optimizer", "learning_rate", "batch_size", "epochs"),
 )
 _COLUMNS = (
-    *("test_accuracy", "nc1", "peak_distance", "same_code", "distinct_codes"),
+    *("test_accuracy", "nc1", "peak_distance", "kurtosis", "same_code", "distinct_codes"),
     *("code_distance", "code_spread", "latent_norm"),
 )
 

@@ -7,7 +7,6 @@
 
 from lpc_scratch.plots.runs import (
     RUN_PLOTS,
-    UNIMODAL_SCORE,
     plot_class_codes,
     plot_class_cosines,
     plot_collapse,
@@ -20,7 +19,6 @@ from lpc_scratch.plots.runs import (
 
 __all__ = [
     "RUN_PLOTS",
-    "UNIMODAL_SCORE",
     "plot_class_codes",
     "plot_class_cosines",
     "plot_collapse",

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lpc_scratch.metrics.registry import BY_NAME, Metric
-from lpc_scratch.plots import UNIMODAL_SCORE, save_figures
+from lpc_scratch.plots import save_figures
 from lpc_scratch.plots.palette import GREY, architecture_styles
 from lpc_scratch.plots.panels import (
     Row,
@@ -39,6 +39,8 @@ PANELS = (
 )
 """Metrics that `plot_comparison` shows, in the order of its panels."""
 
+# Of a Gaussian that standardising has left with variance 1: -(log(2 pi) + 1) / 2.
+UNIMODAL_SCORE = -1.4189
 REFERENCE: dict[str, Any] = {"color": GREY, "linestyle": (0, (8, 3)), "linewidth": 1}
 EARLY = 1 / 3  # of the epochs; only later accuracies must fit into their panels
 

@@ -27,8 +27,7 @@ from lpc_scratch.plots.panels import (
     new_figure,
 )
 
-# Of a Gaussian that standardising has left with variance 1: -(log(2 pi) + 1) / 2.
-UNIMODAL_SCORE = -1.4189
+GAUSSIAN_KURTOSIS = 3.0
 RUN_PLOTS = (
     *("training", "collapse", "latent-histograms"),
     *("class-codes", "class-cosines", "overview"),
@@ -41,10 +40,10 @@ OVERVIEW_DPI = 180  # a README shows it scaled down, on fine screens too
 _PANELS = (
     *(("nc1",), ("cdnv",), ("nc3",), ("nc4",)),
     *(("equinorm",), ("equiangular",), ("max_angle",), ("etf_distance",)),
-    *(("gmm_score",), ("peak_distance",), ("same_code", "sign_purity"), ("distinct_codes",)),
+    *(("peak_distance",), ("kurtosis",), ("same_code", "sign_purity"), ("distinct_codes",)),
 )
-# Beside the reference in its panel: two peaks or one Gaussian, codes or classes.
-_LABELS = {"gmm_score": "two peaks", "distinct_codes": "codes"}
+# Beside the reference in its panel: two values or one Gaussian, codes or classes.
+_LABELS = {"kurtosis": "class means", "distinct_codes": "codes"}
 
 
 def plot_training(rows: Sequence[Row]) -> Figure:
@@ -92,8 +91,8 @@ def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
         draw_metrics(axes, rows, {n: _LABELS.get(n, BY_NAME[n].label) for n in names})
         if len(names) > 1:
             axes.set_title("Purity of the codes")
-        if "gmm_score" in names and axes.lines:
-            draw_reference(axes, UNIMODAL_SCORE, "one Gaussian")
+        if "kurtosis" in names and axes.lines:
+            draw_reference(axes, GAUSSIAN_KURTOSIS, "Gaussian")
         if "distinct_codes" in names and axes.lines and classes is not None:
             draw_reference(axes, classes, f"{classes} classes")
     for axes in grid[-1]:
@@ -263,7 +262,7 @@ def _last_means(class_means: npt.ArrayLike, epochs: npt.ArrayLike) -> npt.NDArra
 def _summary(rows: Sequence[Row]) -> str:
     """Return the last numbers of the first member as one line."""
     forms = {"seed": "g", "test_accuracy": ".3f", "nc1": ".2g"}
-    forms |= {"peak_distance": ".1f", "same_code": ".2f"}
+    forms |= {"peak_distance": ".1f", "kurtosis": ".2f", "same_code": ".2f"}
     last = {name: curves(rows, name)[1][0, -1] for name in forms}
     labels = {name: BY_NAME[name].label if name in BY_NAME else name for name in forms}
     return "  ·  ".join(

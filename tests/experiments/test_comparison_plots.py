@@ -6,7 +6,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from lpc_scratch.metrics import fit_mixtures
-from lpc_scratch.plots import UNIMODAL_SCORE
 from lpc_scratch.plots import comparison as figures
 
 EPOCHS = [0, 10, 20, 40]
@@ -104,7 +103,7 @@ def test_a_metric_nowhere_finite_is_not_defined_and_one_legend_names_all():
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [*rows, "one Gaussian"]
     reference = curve(panel(figure, "GMM score"), "one Gaussian")
-    assert_array_equal(reference.get_ydata(), UNIMODAL_SCORE)
+    assert_array_equal(reference.get_ydata(), figures.UNIMODAL_SCORE)
 
 
 def test_accuracy_panels_show_what_comes_after_the_first_epochs():
