@@ -21,7 +21,7 @@ PAGES = [
     *(f"notebooks/{name}.html" for name in (*COURSE, "README")),
     *(f"docs/{page.stem}.html" for page in sorted(ROOT.glob("docs/*.md"))),
     *("README.html", "CHANGELOG.html", "benchmarks/README.html"),
-    *("results/README.html", "results/robustness/README.html"),
+    *(f"results/{room}README.html" for room in ("", "geometry/", "robustness/")),
 ]
 
 
