@@ -9,6 +9,7 @@ import dataclasses
 import math
 import reprlib
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 from pathlib import Path
 from types import UnionType
@@ -202,7 +203,7 @@ class TrainConfig:
     """Epochs between two checkpoints, from which --resume goes on; every measurement makes one."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = _type_hints(type(self))  # type: ignore[arg-type] # a class is hashable
         for field in dataclasses.fields(self):
             value = _coerce(field.name, hints[field.name], getattr(self, field.name))
             object.__setattr__(self, field.name, value)  # the dataclass is frozen
@@ -340,6 +341,12 @@ SETTINGS: dict[str, Facts] = {
     field.name: field.metadata["facts"] for field in dataclasses.fields(TrainConfig)
 }
 """All settings of training, in the order in which they are shown."""
+
+
+@cache
+def _type_hints(settings: type) -> dict[str, Any]:
+    """Return the types of a class's fields; to read them takes longer than to check the values."""
+    return get_type_hints(settings)
 
 
 def _coerce(name: str, hint: Any, value: Any) -> Any:

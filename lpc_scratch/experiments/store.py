@@ -86,7 +86,8 @@ def cell_key(config: TrainConfig) -> str:
     One that came later than the first cells counts where it is not at its default. The user's own
     files are known by their sizes and times as well.
     """
-    values = {name: getattr(config.with_learning_rates(), name) for name in sorted(SETTINGS)}
+    resolved = config.with_learning_rates()
+    values = {name: getattr(resolved, name) for name in sorted(SETTINGS)}
     relevant = {
         name: value
         for name, value in values.items()
