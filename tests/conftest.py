@@ -7,21 +7,35 @@ import numpy as np
 import pytest
 from cupy_stand_in import make_cublas, make_cupy
 from host_cuda import host_compiler
+from threadpoolctl import threadpool_limits
 
 import lpc_scratch.backend
 from lpc_scratch.backend import get_backend
+from lpc_scratch.backend.threads import num_threads
 from lpc_scratch.errors import DeviceError
 
 
 def pytest_configure():
     """Let processes that tests start import this checkout, and heed interrupts.
 
-    A shell lets what it starts in the background ignore them, and that is inherited.
+    A shell lets what it starts in the background ignore them, and that is inherited. BLAS
+    and OpenMP have one thread, here and there: for work as small as that of tests, two take longer.
     """
+    num_threads()  # those of our own stay as many as there are cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # which OpenBLAS reads too
+    threadpool_limits(1)  # what is loaded already
     places = str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unforced():
+    """Force nothing to the disk: no test cuts the power, and a busy disk takes seconds for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(params=["cpu", pytest.param("gpu", marks=pytest.mark.gpu)])

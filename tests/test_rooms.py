@@ -30,13 +30,16 @@ OPEN_NO_FILE = ("theory", "metrics", "backend", "nn", "config", "training", "plo
 OPENS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "savez", "tofile"}
 
 
+@cache
 def modules(root=ROOT):
-    """Yield room, path and syntax tree of every module."""
+    """Return room, path and syntax tree of every module."""
+    found = []
     for package in ("lpc_scratch", "data_utils"):
         for path in sorted((root / package).rglob("*.py")):
             first = path.relative_to(root / package).with_suffix("").parts[0]
             room = package if package == "data_utils" or first == "__init__" else first
-            yield room, path, ast.parse(path.read_text(encoding="utf-8"))
+            found.append((room, path, ast.parse(path.read_text(encoding="utf-8"))))
+    return found
 
 
 def imported(tree):
@@ -64,6 +67,7 @@ def arrows(root=ROOT):
     return {(a, b) for a, b in found if a not in (b, "lpc_scratch")}
 
 
+@cache
 def floors(root=ROOT):
     """Return the floor of every room: 1, or one above the highest that it imports."""
     found = {}

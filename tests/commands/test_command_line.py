@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +176,8 @@ def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
     settings = "".join(f"{name}: {value}\n" for name, value in HOSTILE.items())
     (tmp_path / "user").mkdir()
     (tmp_path / "user" / "matplotlibrc").write_text(f"{settings}nonsense\nno.such.key: 1\n")
+    for fonts in Path(mpl.get_cachedir()).glob("fontlist*"):  # to list them takes seconds
+        shutil.copy(fonts, tmp_path / "user")
     (tmp_path / "matplotlibrc").write_bytes(b"# Gr\xf6\xdfe\n")  # the one that is read first
     arguments = [
         "--dataset",

@@ -25,7 +25,7 @@ RUN = [
     *("geometric", "--gamma", "0.1", "--seeds", "0", "1", "--epochs", "8", "--quiet"),
     *("--evaluate-every", "2"),
 ]
-KILLS = 20
+KILLS = 8
 
 
 def result(folder):

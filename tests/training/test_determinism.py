@@ -16,7 +16,7 @@ from lpc_scratch.training.trainer import Trainer
 
 CONFIG = TrainConfig(hidden=(32,), latent_dim=8, dropout=0.2, gamma=0.1, seeds=(0, 3), epochs=2)
 # Products that BLAS shares among its threads.
-WIDE = TrainConfig(hidden=(512, 512), batch_size=256, epochs=3, evaluate_every=3)
+WIDE = TrainConfig(hidden=(512, 512), batch_size=256, epochs=1)
 
 SCRIPT = """
 import hashlib
