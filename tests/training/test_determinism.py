@@ -1,4 +1,4 @@
-"""What is the same to the bit, and what is only close; the README promises both."""
+"""What is the same to the bit, and what is only close; docs/training.md promises both."""
 
 import hashlib
 import os
