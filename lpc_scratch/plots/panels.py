@@ -192,9 +192,8 @@ def draw_histograms(
     epochs: npt.ArrayLike,
     edges: npt.ArrayLike,
     counts: npt.ArrayLike,
-    member: int = 0,
 ) -> None:
-    """Draw one member's histograms as ridges, time downwards, each scaled to its maximum.
+    """Draw the first member's histograms as ridges, time downwards, each scaled to its maximum.
 
     The arguments are those of :func:`lpc_scratch.plots.plot_latent_histograms`.
     """
@@ -208,12 +207,10 @@ def draw_histograms(
             f"counts has shape {counts.shape}, but {len(epochs)} epochs and {len(edges)} edges "
             f"need ({len(epochs)}, members, {len(edges) - 1})."
         )
-    if not 0 <= member < counts.shape[1]:
-        raise ValueError(f"member {member} is not one of the {counts.shape[1]} in counts.")
 
     chosen = choose_epochs(epochs)
     centres = (edges[1:] + edges[:-1]) / 2
-    density = counts[:, member] / np.diff(edges)  # bins may differ in width
+    density = counts[:, 0] / np.diff(edges)  # bins may differ in width
     for place, t in enumerate(chosen):
         height = density[t] / max(density[t].max(), np.finfo(float).tiny)
         ridge = RIDGE_HEIGHT * height - place

@@ -101,7 +101,7 @@ def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
 
 
 def plot_latent_histograms(
-    epochs: npt.ArrayLike, edges: npt.ArrayLike, counts: npt.ArrayLike, member: int = 0
+    epochs: npt.ArrayLike, edges: npt.ArrayLike, counts: npt.ArrayLike
 ) -> Figure:
     """Histograms of the standardised latent coordinates at up to eight epochs, as ridges.
 
@@ -112,9 +112,7 @@ def plot_latent_histograms(
     edges : (bins + 1,) increasing
         Edges of the bins, in standard deviations of a coordinate.
     counts : (T, E, bins)
-        Values of all coordinates pooled.
-    member : int
-        Which of the E networks.
+        Values of all coordinates pooled; those of the first of the E networks are drawn.
 
     Returns
     -------
@@ -123,7 +121,7 @@ def plot_latent_histograms(
     """
     figure = new_figure(5.5, 5)
     axes = figure.subplots()
-    draw_histograms(axes, epochs, edges, counts, member)
+    draw_histograms(axes, epochs, edges, counts)
     axes.set_title("Latent coordinates over training")
     return figure
 

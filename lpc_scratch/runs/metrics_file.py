@@ -35,11 +35,10 @@ def read_metrics(path: Path) -> list[Row]:
         raise RunFolderError(f"{path} is missing or damaged ({one_line(error)})") from error
 
 
-def format_metrics(rows: list[Row], header: bool = True) -> str:
-    """Return rows as lines of the table, after a line of column names if `header`."""
+def format_metrics(rows: list[Row]) -> str:
+    """Return rows as lines of the table, after a line of column names."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    if header:
-        writer.writeheader()
+    writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

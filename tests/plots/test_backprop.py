@@ -63,18 +63,18 @@ def test_a_guide_does_not_widen_the_axis():
 
 
 def test_every_unit_is_an_image_of_its_weights(rng):
-    weights = rng.normal(size=(12, 5))
-    figure = plot_weight_images({"before": weights, "after": 2 * weights}, (3, 4), columns=2)
+    weights = rng.normal(size=(12, 18))
+    figure = plot_weight_images({"before": weights, "after": 2 * weights}, (3, 4))
     before, after, _ = figure.axes
     assert [axes.get_title() for axes in (before, after)] == ["before", "after"]
     for axes, expected in ((before, weights), (after, 2 * weights)):
         mosaic = axes.images[0].get_array().filled(np.nan)
-        assert mosaic.shape == (3 * 3 + 2, 2 * 4 + 1)  # three rows and two columns, with gaps
-        for unit in range(5):
-            top, left = unit // 2 * 4, unit % 2 * 5
+        assert mosaic.shape == (3 * 3 + 2, 8 * 4 + 7)  # three rows and eight columns, with gaps
+        for unit in range(18):
+            top, left = unit // 8 * 4, unit % 8 * 5
             image = mosaic[top : top + 3, left : left + 4]
             assert_array_equal(image.ravel(), expected[:, unit])
-        assert np.isnan(mosaic).sum() == mosaic.size - 60
+        assert np.isnan(mosaic).sum() == mosaic.size - 12 * 18
         largest = 2 * np.abs(weights).max()
         assert axes.images[0].get_clim() == (-largest, largest)
 

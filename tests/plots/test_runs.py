@@ -120,16 +120,16 @@ def test_the_chosen_epochs_include_the_first_and_the_last_and_are_denser_early()
     assert np.all(np.diff(chosen, 2) >= 0)
 
 
-def test_ridges_are_the_histograms_of_the_member_that_was_asked_for(snapshots):
+def test_ridges_are_the_histograms_of_the_first_member(snapshots):
     epochs, edges, counts, _ = snapshots
-    axes = plots.plot_latent_histograms(epochs, edges, counts, member=1).axes[0]
+    axes = plots.plot_latent_histograms(epochs, edges, counts).axes[0]
     chosen = panels.choose_epochs(epochs)
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         str(e) for e in EPOCHS[chosen]
     ]
     for place, t in enumerate(chosen):
         ridge = axes.lines[2 * place].get_ydata() + place
-        assert_allclose(ridge / ridge.max(), counts[t, 1] / counts[t, 1].max())
+        assert_allclose(ridge / ridge.max(), counts[t, 0] / counts[t, 0].max())
 
 
 def test_histograms_without_a_count_are_flat(snapshots):
@@ -188,8 +188,6 @@ def test_the_overview_shows_the_last_snapshot_of_the_first_member(snapshots):
         (lambda: plots.plot_latent_histograms([1, 0], EDGES, np.ones((2, 1, 30))), r"\[1, 0\]"),
         (lambda: plots.plot_latent_histograms([0], [1.0], np.ones((1, 1, 0))), r"\[1.0\]"),
         (lambda: plots.plot_latent_histograms([0], EDGES, np.ones((1, 1, 31))), r"\(1, 1, 31\)"),
-        (lambda: plots.plot_latent_histograms([0], EDGES, np.ones((1, 2, 30)), 2), "member 2"),
-        (lambda: plots.plot_latent_histograms([0], EDGES, np.ones((1, 2, 30)), -1), "member -1"),
         (lambda: plots.plot_class_codes(np.ones(4), NAMES), r"\(4,\)"),
         (lambda: plots.plot_class_codes(np.ones((3, 2)), NAMES), "4 class names for 3"),
         (lambda: plots.plot_class_codes(np.full((4, 2), np.nan), NAMES), "not finite"),

@@ -18,12 +18,12 @@ def looks(line):
 
 
 def test_a_roof_rises_with_the_bandwidth_and_bends_into_its_peak():
-    axes = plot_roofline({"a": 40e12, "b": 400e12}, 2e12, {}, limits=(1, 1000)).axes[0]
+    axes = plot_roofline({"a": 40e12, "b": 400e12}, 2e12, {}).axes[0]
     low, high = axes.lines
-    assert_allclose(low.get_xdata(), [1, 20, 1000])
-    assert_allclose(low.get_ydata(), [2, 40, 40])
-    assert_allclose(high.get_xdata(), [1, 200, 1000])
-    assert_allclose(high.get_ydata(), [2, 400, 400])
+    assert_allclose(low.get_xdata(), [0.05, 20, 1000])
+    assert_allclose(low.get_ydata(), [0.1, 40, 40])
+    assert_allclose(high.get_xdata(), [0.05, 200, 1000])
+    assert_allclose(high.get_ydata(), [0.1, 400, 400])
     assert low.get_label() == "a: bends at 20"
 
 

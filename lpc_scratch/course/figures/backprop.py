@@ -13,6 +13,7 @@ from lpc_scratch.plots.panels import new_figure, new_row, prepare, prepare_epoch
 MAX_CURVES = 4  # that stay legible in one panel
 GUIDES = ((0, (1, 1.5)), (0, (6, 2)), (0, (4, 1.5, 1, 1.5)))
 MAX_MARKS = 12
+COLUMNS = 8  # images of weights side by side
 
 
 def plot_descent(
@@ -115,9 +116,7 @@ def plot_difference_errors(
     return figure
 
 
-def plot_weight_images(
-    weights: Mapping[str, npt.ArrayLike], image_shape: Sequence[int], columns: int = 8
-) -> Figure:
+def plot_weight_images(weights: Mapping[str, npt.ArrayLike], image_shape: Sequence[int]) -> Figure:
     """Weights of hidden units as images of the pixels that they look at.
 
     Parameters
@@ -126,8 +125,6 @@ def plot_weight_images(
         For each name, which becomes a heading, a column of weights a unit; H the same for all.
     image_shape : two int
         Height and width of an image, I pixels together.
-    columns : int
-        Images side by side under each heading.
 
     Returns
     -------
@@ -151,9 +148,7 @@ def plot_weight_images(
     if pixels != np.prod(image_shape) or not units:
         raise ValueError(f"weights have {pixels} rows, and images {np.prod(image_shape)} pixels.")
     largest = max(np.abs(array).max() for array in arrays.values()) or 1.0
-    mosaics = [
-        _mosaic(array, (image_shape[0], image_shape[1]), columns) for array in arrays.values()
-    ]
+    mosaics = [_mosaic(array, (image_shape[0], image_shape[1])) for array in arrays.values()]
     height, width = mosaics[0].shape
     size = 4.4 * len(arrays) + 0.9, 4.4 * height / width + 0.5
     figure, panels = new_row(arrays, "weight", *size)
@@ -166,11 +161,11 @@ def plot_weight_images(
     return figure
 
 
-def _mosaic(weights: npt.NDArray, shape: tuple[int, int], columns: int) -> npt.NDArray:
+def _mosaic(weights: npt.NDArray, shape: tuple[int, int]) -> npt.NDArray:
     """Return weights (I, H) as images side by side, nan in the gap of one pixel between them."""
     height, width = shape[0] + 1, shape[1] + 1
     units = weights.shape[1]
-    columns = min(columns, units)
+    columns = min(COLUMNS, units)
     mosaic = np.full((height * -(-units // columns) - 1, width * columns - 1), np.nan)
     for place, unit in enumerate(weights.T):
         top, left = place // columns * height, place % columns * width

@@ -13,13 +13,14 @@ from lpc_scratch.plots.palette import DASHES, GREY, MARKERS, line_style, mark_st
 from lpc_scratch.plots.panels import label_within_decades, literal, new_figure, new_row, prepare
 
 MAX_LINES = len(DASHES)
+LIMITS = 0.05, 1000.0
+"""First and last intensity of a roofline, in operations a byte."""
 
 
 def plot_roofline(
     peaks: Mapping[str, float],
     bandwidth: float,
     intensities: Mapping[str, float],
-    limits: tuple[float, float] = (0.05, 1000),
 ) -> Figure:
     """Draw the highest rate of operations that memory and arithmetic allow, and where work lies.
 
@@ -31,8 +32,6 @@ def plot_roofline(
         Bytes a second between memory and arithmetic.
     intensities : mapping of str to float
         Operations for each byte moved, of up to nine kinds of work; drawn on the lowest roof.
-    limits : two floats
-        First and last intensity shown, in operations a byte.
 
     Returns
     -------
@@ -44,9 +43,9 @@ def plot_roofline(
     ValueError
         For a number that is not positive, or more than can be told apart.
     """
-    numbers = [*peaks.values(), bandwidth, *intensities.values(), *limits]
+    numbers = [*peaks.values(), bandwidth, *intensities.values()]
     if not peaks or not np.all(np.asarray(numbers) > 0):
-        raise ValueError("peaks, bandwidth, intensities and limits must be positive numbers.")
+        raise ValueError("peaks, bandwidth and intensities must be positive numbers.")
     check_number(peaks, MAX_LINES, "roofs")
     check_number(intensities, len(MARKERS), "points", least=0)
     figure = new_figure(8, 3.9)
@@ -54,7 +53,7 @@ def plot_roofline(
     prepare(axes)
     for place, (name, peak) in enumerate(peaks.items()):
         ridge = peak / bandwidth
-        x = np.unique([limits[0], np.clip(ridge, *limits), limits[1]])
+        x = np.unique([LIMITS[0], np.clip(ridge, *LIMITS), LIMITS[1]])
         roof = np.minimum(peak, bandwidth * x) / 1e12
         style = line_style(place) | {"marker": ""}
         axes.plot(x, roof, label=f"{name}: bends at {ridge:.0f}", **style)
@@ -63,7 +62,7 @@ def plot_roofline(
         rate = min(lowest, bandwidth * intensity) / 1e12
         point = axes.plot(intensity, rate, marker, ms=8, label=literal(name), zorder=3)[0]
         point.set(markerfacecolor="none", markeredgecolor="black", markeredgewidth=1.5)
-    axes.set(xscale="log", yscale="log", xlim=limits)
+    axes.set(xscale="log", yscale="log", xlim=LIMITS)
     axes.set_xlabel("operations for each byte moved")
     axes.set_ylabel("10¹² operations a second, at most")
     figure.legend(loc="outside right upper", frameon=False)
