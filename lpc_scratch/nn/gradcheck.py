@@ -21,10 +21,6 @@ from lpc_scratch.nn.layers import Layer, walk
 
 TOLERANCE = 1e-6
 """Bound of the relative error, unless another is given."""
-DIRECTIONS = 3
-"""Random directions along which a gradient is compared."""
-ELEMENTS = 12
-"""Randomly chosen elements in which it is compared."""
 
 
 class GradientError(AssertionError):
@@ -73,6 +69,9 @@ def compare_gradient(
     gradient: Array,
     upstream: Array | float = 1.0,
     name: str = "gradient",
+    directions: int = 3,
+    elements: int = 12,
+    seed: int = 0,
 ) -> list[Comparison]:
     """Compare a gradient with central differences along random directions and elements.
 
@@ -89,6 +88,10 @@ def compare_gradient(
         dLoss/dy of the function's result. A random one reveals what a sum hides.
     name : str
         Names the gradient in the report.
+    directions, elements : int
+        Number of random directions, and of randomly chosen elements.
+    seed : int
+        Seed of both choices.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def compare_gradient(
     if x.size == 0:
         raise ValueError(f"{name}: x of shape {x.shape} has no elements to compare")
     differences = Differences(function, x, gradient, upstream)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
 
     def compare(v: Array, words: str) -> Comparison:
         found = differences.along(v)
@@ -127,8 +130,8 @@ def compare_gradient(
         )
 
     random = "the random direction {}"
-    comparisons = [compare(rng.normal(size=x.shape), random) for _ in range(DIRECTIONS)]
-    for flat in rng.permutation(x.size)[:ELEMENTS]:
+    comparisons = [compare(rng.normal(size=x.shape), random) for _ in range(directions)]
+    for flat in rng.permutation(x.size)[:elements]:
         index = tuple(int(i) for i in np.unravel_index(flat, x.shape))
         v = np.zeros(x.shape)
         v[index] = 1.0
@@ -143,6 +146,7 @@ def assert_gradient(
     upstream: Array | float = 1.0,
     tolerance: float = TOLERANCE,
     name: str = "gradient",
+    seed: int = 0,
 ) -> None:
     """Raise unless `gradient` is the gradient of sum(upstream * function(x)) at x.
 
@@ -155,14 +159,16 @@ def assert_gradient(
     ValueError
         As `compare_gradient`.
     """
-    comparisons = compare_gradient(function, x, gradient, upstream, name)
+    comparisons = compare_gradient(function, x, gradient, upstream, name, seed=seed)
     wrong = [c for c in comparisons if not c.relative_error <= tolerance]
     if wrong:
         lines = [f"{len(wrong)} of {len(comparisons)} comparisons above {tolerance:g}:"]
         raise GradientError("\n  ".join(lines + [str(c) for c in wrong]))
 
 
-def assert_layer_gradients(layer: Layer, x: Array, training: bool = False) -> None:
+def assert_layer_gradients(
+    layer: Layer, x: Array, training: bool = False, tolerance: float = TOLERANCE, seed: int = 0
+) -> None:
     """Raise unless `layer.backward` is right in x and in every parameter of the layer.
 
     Those of layers that it holds are among them. Uses a random upstream gradient. A layer that
@@ -177,6 +183,10 @@ def assert_layer_gradients(layer: Layer, x: Array, training: bool = False) -> No
         An input; keep it away from kinks such as ReLU's at 0.
     training : bool
         Passed to `layer.forward`.
+    tolerance : float
+        Bound of the relative error.
+    seed : int
+        Seed of the upstream gradient and the directions.
 
     Raises
     ------
@@ -190,7 +200,7 @@ def assert_layer_gradients(layer: Layer, x: Array, training: bool = False) -> No
         return layer.forward(original.copy(), training)  # a layer may work in place
 
     y = forward()
-    upstream = backend.to_device(np.random.default_rng([0, 1]).normal(size=y.shape))
+    upstream = backend.to_device(np.random.default_rng([seed, 1]).normal(size=y.shape))
     dx = layer.backward(upstream.copy()).copy()
     parameters = {
         ".".join(filter(None, (prefix, f"d{name}"))): (
@@ -200,9 +210,11 @@ def assert_layer_gradients(layer: Layer, x: Array, training: bool = False) -> No
         for prefix, part in [("", layer), *walk(layer)]
         for name in part.parameter_names
     }
-    assert_gradient(lambda x: layer.forward(x.copy(), training), x, dx, upstream, name="dx")
+    assert_gradient(
+        lambda x: layer.forward(x.copy(), training), x, dx, upstream, tolerance, "dx", seed
+    )
     for name, (parameter, gradient) in parameters.items():
-        assert_gradient(lambda _: forward(), parameter, gradient, upstream, name=name)
+        assert_gradient(lambda _: forward(), parameter, gradient, upstream, tolerance, name, seed)
 
 
 def _summary(v: Array) -> str:
