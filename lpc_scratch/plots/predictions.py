@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lpc_scratch.files.markdown import exact
 from lpc_scratch.plots.palette import BLUE, GREY, SKY, VERMILION
 from lpc_scratch.plots.panels import add_legend, label_within_decades, new_row, prepare
-from lpc_scratch.plots.sweep.axes import describe
 
 _BAND: dict[str, Any] = {"color": SKY, "alpha": 0.45, "linewidth": 0}
 _ROW = 0.24  # inches
@@ -70,7 +70,8 @@ def plot_predictions(
     """
     places = list(dict.fromkeys(c.place for c in compared))
     height = 1.5 + _ROW * len(places)
-    figure, panels = new_row(labels, "prediction", 2.2 + 3.2 * len(labels), height, sharey=True)
+    width = 3.0 + 3.2 * len(labels)
+    figure, panels = new_row(labels, "prediction", width, max(height, 3.0), sharey=True)
     for panel, (metric, label) in zip(panels, labels.items(), strict=True):
         shown = [c for c in compared if c.prediction.metric == metric]
         found = np.concatenate([[*c.values, *_ends(c.prediction)] for c in shown])
@@ -93,7 +94,7 @@ def plot_predictions(
             panel.set_xscale("log")
             label_within_decades(panel.xaxis)
         panel.set_xlabel(label)
-    names = [", ".join(map(describe, axes, place)) for place in places]
+    names = [", ".join(map(exact, place)) for place in places]
     panels[0].set_yticks(range(len(places)), names)
     panels[0].set_ylim(len(places) - 0.5, -0.5)
     panels[0].set_ylabel(", ".join(axis.replace("_", " ") for axis in axes))
@@ -104,7 +105,7 @@ def plot_predictions(
         Line2D([], [], color=BLUE, **look, label="measured, holds"),
         Line2D([], [], color=VERMILION, **look, mfc="none", label="measured, does not hold"),
     ]
-    add_legend(figure, handles)
+    add_legend(figure, handles, 4 if len(labels) > 1 else 2)
     return figure
 
 
