@@ -139,8 +139,10 @@ def _nearest_mean(x: Array, y: Array, test: Array) -> Array:
 def _probe(x: Array, y: Array, test: Array) -> Array:
     deviation = x.std() or 1.0  # one for all: a collapsed feature must not be blown up
     centre = x.mean(axis=0)
-    probe = LogisticRegression(max_iter=500).fit((x - centre) / deviation, y)
-    return probe.predict((test - centre) / deviation)
+    # OpenBLAS may flag what lies in memory beyond a small matrix; x itself is checked to be finite.
+    with np.errstate(invalid="ignore"):
+        probe = LogisticRegression(max_iter=500).fit((x - centre) / deviation, y)
+        return probe.predict((test - centre) / deviation)
 
 
 def _sizes(largest: int, classes: int) -> list[int]:
