@@ -78,11 +78,12 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
     return _read_all(
         f"the folder '{folder}'",
         {file.stem for file in folder.glob("*.npy")},
-        lambda key: _read_npy(folder / f"{key}.npy"),
+        lambda key: read_npy(folder / f"{key}.npy"),
     )
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of an ``.npy`` file; raises one of UNREADABLE for any other file."""
     with path.open("rb") as file:
         if file.read(6) != b"\x93NUMPY":  # np.load would take it for a pickle
             raise ValueError("it is no .npy file")

@@ -147,13 +147,14 @@ class TrainConfig:
     warmup_epochs: int = setting(0, "training", at_least=0)
     """Epochs of linear warm-up at the start of any learning-rate schedule."""
     momentum: float = setting(0.9, "training", share=True)
-    """Momentum of sgd, from 0 to below 1."""
+    """Momentum of sgd, signum, normalized, muon and pnorm, from 0 to below 1."""
     beta1: float = setting(0.9, "training", share=True)
-    """Decay of the first moment of adam and adamw, from 0 to below 1."""
+    """Decay of the first moment of adam, adamw and lion, from 0 to below 1."""
     beta2: float = setting(0.999, "training", share=True)
-    """Decay of the second moment of adam and adamw, from 0 to below 1."""
+    """Decay of the second moment of adam, adamw and rmsprop and of the mean of lion, from 0 to
+    below 1."""
     epsilon: float = setting(1e-8, "training", above=0)
-    """Added to the denominator of adam and adamw, above 0."""
+    """Added to the denominator of adam, adamw and rmsprop, above 0."""
     classifier_optimizer: Literal["same", "none", Optimizer] = setting(
         "same", "training", later=True
     )
@@ -180,7 +181,8 @@ class TrainConfig:
     """Axes in which the classifier's weight is kept and trained: those of the latent layer, or a
     random basis. No flag of the commands: for the experiment on the optimiser's geometry."""
     weight_decay: float = setting(0.0, "training", at_least=0)
-    """Decay of all parameters, at least 0; decoupled in adamw, in the gradient otherwise."""
+    """Decay of all parameters, at least 0; in the gradient of sgd, adam and rmsprop, decoupled in
+    the others."""
 
     batch_size: int = setting(64, "training", at_least=1)
     """Samples of a step. More than there are means all of them; otherwise the last, partial

@@ -28,7 +28,7 @@ from lpc_scratch.estimator.convergence import guess_advice, scale_advice, settle
 from lpc_scratch.metrics.binarity import class_codes
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Network
-from lpc_scratch.training.build import make_network
+from lpc_scratch.training.build import make_network, start_from_code
 from lpc_scratch.training.trainer import Trainer
 
 # What partial_fit goes on from is of no use under another value of these.
@@ -65,11 +65,11 @@ beta2, epsilon, classifier_*, weight_decay
 
     All are described in `TrainConfig`, whose names, checks and, but for two, defaults they have;
     values are checked when the training begins. The two are "auto", which fits them to the data.
-    `epochs` are then 100, or as many as make 1000 steps. `gamma`, where it is constant and the
-    optimizer of the classifier is one of `nn.optim.SIGN_LIKE`, as adam is, is a seventh of
-    `metrics.largest_gamma`, what the learning rates of all steps bear, and at most 10; that grows
-    as the square of `latent_dim` and of the number of steps. Otherwise it is 10. A number is taken
-    as it is.
+    `epochs` are then 100, or as many as make 1000 steps. `gamma`, where it is constant, the
+    optimizer of the classifier is one of `nn.optim.SIGN_LIKE`, as adam is, and the penalty neither
+    lp nor max, is a seventh of `metrics.largest_gamma`, what the learning rates of all steps bear,
+    and at most 10; that grows as the square of `latent_dim` and of the number of steps. Otherwise
+    it is 10. A number is taken as it is.
 
     Attributes
     ----------
@@ -351,6 +351,10 @@ beta2, epsilon, classifier_*, weight_decay
             optimizer.steps = self._steps
         else:
             start, losses = 0, []
+            try:
+                start_from_code(config, network)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
             problem = shrink_latent(trainer)
         self.n_iter_: int = start + epochs
         try:

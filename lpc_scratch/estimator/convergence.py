@@ -12,6 +12,7 @@ from lpc_scratch.metrics import largest_gamma
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.phases import only_guesses
+from lpc_scratch.training.growth import NEAR_L2
 from lpc_scratch.training.trainer import Trainer
 
 LEAST_STEPS = 1000
@@ -42,8 +43,11 @@ def settle(config: TrainConfig, auto: Collection[str], samples: int, classes: in
 
 
 def bearable_gamma(config: TrainConfig, samples: int, classes: int) -> float:
-    """Return the `largest_gamma` of a run; infinity for an optimiser that it does not describe."""
-    if config.classifier_kind not in SIGN_LIKE:
+    """Return the `largest_gamma` of a run; infinity for what it does not describe.
+
+    That is another optimiser of the classifier, or a penalty that is not near l2 at the origin.
+    """
+    if config.classifier_kind not in SIGN_LIKE or config.penalty not in NEAR_L2:
         return math.inf
     rates = math.fsum(map(config.classifier_learning_rate_at, range(config.epochs)))
     return largest_gamma(config.latent_dim, classes, rates * _steps_per_epoch(config, samples))

@@ -23,7 +23,8 @@ def retrain(config: TrainConfig, dataset: Dataset, steps: int) -> Network:
     """Return the networks of a configuration after at least so many steps on a data set.
 
     What is equal for all data sets is the number of steps, not that of epochs, or a small one would
-    hardly be trained on. Schedules are stretched to the number of epochs that this takes. Raises
+    hardly be trained on. Schedules are stretched to the number of epochs that this takes. The
+    classifier has random weights at first, for a code of all classes is none of fewer. Raises
     DivergenceError if the loss becomes infinite or NaN.
     """
     per_epoch = len(dataset.x_train) // min(config.batch_size, len(dataset.x_train))

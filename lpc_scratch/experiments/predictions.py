@@ -20,6 +20,7 @@ from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.descent import grown_points
 from lpc_scratch.theory.free_features import fading_epsilon, optimum_of_norm
 from lpc_scratch.theory.onset import onset_constant, onset_step
+from lpc_scratch.theory.simplex_codes import simplex_dims
 from lpc_scratch.training.growth import grows_by_signs, rate_sums
 
 WITHIN = 0.15
@@ -67,16 +68,24 @@ def predict(
 ) -> list[Prediction]:
     """Return what theory predicts of some measurements of a cell, as far as it does.
 
+    It is silent about other architectures than binary, losses than the plain softmax, random starts
+    than the default's, decay, and a gamma that is 0 or grows.
+
     Parameters
     ----------
     config : TrainConfig
-        The cell, with the architecture binary.
+        The cell.
     classes, samples : int
         Of the training set.
     metrics : sequence of str
         Of ``kurtosis, kurtosis_rotated, peak_distance, etf_distance, distinct_codes, latent_norm,
         onset_step``.
     """
+    random = config.initialization == "pytorch" and config.classifier_code is None
+    constant = config.gamma > 0 and config.gamma_schedule == "constant"
+    plain = config.architecture == "binary" and config.loss == "softmax" and not config.weight_decay
+    if not (random and constant and plain and config.epochs):
+        return []  # of which this theory does not speak
     found = _code(config, classes, float(rate_sums(config, samples)[-1]))
     norm = foretell(config, samples, classes)["settings_norm"]
     if norm is not None:
@@ -118,6 +127,8 @@ def _code(config: TrainConfig, classes: int, rate_sum: float) -> dict[str, Predi
     kind, D, gamma = config.classifier_kind, config.latent_dim, config.gamma
     power = _penalty_power(config)
     if config.classifier_initialization == "simplex":
+        if D not in simplex_dims(classes, D) or config.classifier_basis == "rotated":
+            return {}
         # its entries are ±c at the start and ±(c + the learning rates) then
         grown = D * (config.classifier_code_scale + rate_sum) ** 2
         if kind not in SIGN_LIKE or grown < onset_constant(classes) * gamma / D:
@@ -129,6 +140,8 @@ def _code(config: TrainConfig, classes: int, rate_sum: float) -> dict[str, Predi
     if power is None:
         return {}
     if config.classifier_basis == "rotated":
+        if kind not in SIGN_LIKE or power != 2:
+            return {}
         return _by_name(
             Prediction("kurtosis", IN_ANOTHER_BASIS[0]),
             Prediction("kurtosis_rotated", 1.0, IN_ANOTHER_BASIS[1]),

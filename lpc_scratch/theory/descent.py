@@ -3,8 +3,9 @@
 Of free points (:mod:`lpc_scratch.theory.free_features`) that follow the classifier at once, dF/dw_k
 is -(1-p+q) z_k/K, less the mean over classes. The points are z_k = t a_k for a penalty on ||z_k||,
 and otherwise turned, as there: by the power p of ``lp``, z_ki ~ sign(a_ki) |a_ki|^(1/(p-1)), and
-for ``max`` (p = infinity) by signs alone. An optimiser that descends steepest in a norm takes the
-step D(z), the direction of that norm in which <z, D> is the largest, times a learning rate:
+for ``max``, here p = infinity, z_ki ~ sign(a_ki) Σ_j |a_kj|. An optimiser that descends steepest in
+a norm takes the step D(z), the direction of that norm in which <z, D> is the largest, times a
+learning rate:
 
     entrywise r-norm     sign(z) |z|^(1/(r-1))      r = 2: z, r = infinity: sign(z)
     spectral norm        U Vᵀ, of z = U S Vᵀ
@@ -73,7 +74,7 @@ def grown_points(
     A = np.random.default_rng(seed).uniform(-bound, bound, (starts, classes, latent_dim))
     A -= A.mean(axis=1, keepdims=True)
     for _ in range(_STEPS):
-        z = _power(A, penalty_power)
+        z = _follow(A, penalty_power)
         if descent == "spectral":
             step = _polar(z)
         elif epsilon_share:
@@ -83,7 +84,15 @@ def grown_points(
             step = _power(z, descent)
         step *= rate_sum / _STEPS
         A += step - step.mean(axis=1, keepdims=True)
-    return _power(A, penalty_power)
+    return _follow(A, penalty_power)
+
+
+def _follow(A: FloatArray, penalty_power: float) -> FloatArray:
+    """Return the points of free classes, with the root mean square 1 for every start."""
+    if penalty_power < math.inf:
+        return _power(A, penalty_power)
+    z = np.sign(A) * np.abs(A).sum(axis=2, keepdims=True)
+    return z / _rms(z)
 
 
 def _power(x: FloatArray, power: float) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from data_utils import DatasetDescription
+from data_utils.arrays import UNREADABLE, read_npy
 from lpc_scratch.backend import Array, Backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, one_line
@@ -117,15 +118,14 @@ def _make(
 def _read_code(path: Path, classes: int, latent_dim: int) -> Array:
     """Return a code (K, D) of +1 and -1 from a file .npy; raises ConfigError for any other."""
     try:
-        code = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        code = read_npy(path)
+    except UNREADABLE as error:
         raise ConfigError(f"classifier_code {path} cannot be read: {one_line(error)}") from error
     shape = (classes, latent_dim)
-    if not isinstance(code, np.ndarray) or code.shape != shape or code.dtype.kind not in "iuf":
-        found = f"{code.shape} {code.dtype}" if isinstance(code, np.ndarray) else "an archive"
+    if code.shape != shape or code.dtype.kind not in "iuf":
         raise ConfigError(
             f"classifier_code {path} must be numbers of the shape {shape}, classes by latent "
-            f"dimensions, not {found}"
+            f"dimensions, not {code.shape} {code.dtype}"
         )
     if not (np.abs(code) == 1).all():
         raise ConfigError(f"classifier_code {path} must hold +1 and -1 alone")

@@ -16,7 +16,8 @@ from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.onset import onset_gamma
 from lpc_scratch.theory.phases import GUESSED_ENTROPY
 
-_NEAR_L2 = ("exp", "exp-coordinate", "exp-sample", "l2")  # near the origin, up to a constant
+NEAR_L2 = ("exp", "exp-coordinate", "exp-sample", "l2")
+"""Penalties that are l2 near the origin, up to a constant."""
 
 
 def grows_by_signs(config: TrainConfig) -> bool:
@@ -29,7 +30,7 @@ def grows_by_signs(config: TrainConfig) -> bool:
     return (
         config.architecture == "binary"
         and config.loss == "softmax"
-        and config.penalty in _NEAR_L2
+        and config.penalty in NEAR_L2
         and config.classifier_kind in SIGN_LIKE
         and random
         and config.classifier_code is None

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from data_utils import DATASETS, Dataset, load_dataset
 from data_utils.lookup import expanded
 from lpc_scratch.config import TrainConfig
+from lpc_scratch.training.build import start_from_code
 from lpc_scratch.training.growth import warn_of_growing_gamma
 from lpc_scratch.training.measuring import CollapseWatch, classifier_weights, measure_networks
 from lpc_scratch.training.result import Row, TrainingResult
@@ -69,6 +70,8 @@ def train(
     ------
     DatasetError, DeviceError
         If the data or the device cannot be had.
+    ConfigError
+        If the code that the classifier is to begin with cannot.
     DivergenceError
         If the loss of a network becomes infinite or NaN, unless the others are to keep going.
     RunFolderError
@@ -103,6 +106,7 @@ def train(
     done = recorder.begin(trainer, result) if recorder else None
     if done is None:
         done = 0
+        start_from_code(config, trainer.network)
         result.snapshots.classifier_initial = classifier_weights(trainer).copy()
         record(done)
     for epoch in range(done + 1, config.epochs + 1):

@@ -21,7 +21,7 @@ from lpc_scratch.nn.optim import Optimizer
 from lpc_scratch.nn.optim.parts import Parts
 from lpc_scratch.nn.penalties import penalty_of
 from lpc_scratch.nn.seeding import generator
-from lpc_scratch.training.build import make_network, make_optimizer, start_from_code
+from lpc_scratch.training.build import make_network, make_optimizer
 from lpc_scratch.training.members import Members
 from lpc_scratch.training.step import Executor, Rate, Serial, TrainingStep
 from lpc_scratch.training.step_graph import StepGraph
@@ -65,8 +65,6 @@ class Trainer:
     ------
     DeviceError
         If the configuration's device cannot be used.
-    ConfigError
-        If the code that its classifier begins with cannot be had.
 
     Warns
     -----
@@ -81,7 +79,6 @@ class Trainer:
         self.diverged: dict[int, str] = {}
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)
-        start_from_code(config, self.network)
         self.optimizer = make_optimizer(config, self.network)
         self.loss = LOSSES[config.loss]
         self.penalty = None

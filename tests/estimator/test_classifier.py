@@ -482,6 +482,8 @@ def test_estimator_trains_on_a_gpu_and_predicts_on_the_host(cupy_stand_in, digit
         ({"seed": None}, "^seed must be a whole number, not None$"),
         ({"seed": -1}, "^seed must be at least 0, not -1$"),
         ({"hidden": (), "architecture": "none"}, "architecture none needs at least one hidden"),
+        ({"classifier_initialization": "simplex"}, "3 classes have a code of ±1 that is a simplex"),
+        ({"classifier_code": "none.npy"}, "classifier_code none.npy cannot be read"),
     ],
     ids=str,
 )

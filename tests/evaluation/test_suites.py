@@ -278,5 +278,7 @@ def test_retraining_takes_so_many_steps_and_stretches_the_schedules(monkeypatch)
     retrain(config, data, steps=44)  # 22 steps in an epoch
     assert [epoch for _, epoch in taken] == [0, 1]
     assert (taken[0][0].epochs, taken[0][0].learning_rate_every) == (2, 1)
+    code = replace(config, classifier_initialization="simplex", classifier_code_scale=0.3)
+    retrain(code, data, steps=22)  # a code of all classes is none of fewer
     retrain(config, data, steps=880)
     assert (taken[-1][0].epochs, taken[-1][0].learning_rate_every) == (40, 20)

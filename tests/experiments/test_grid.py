@@ -68,6 +68,12 @@ def test_users_axis_replaces_one_of_a_preset_that_shares_a_setting_with_it():
     assert places(cells, "penalty", "optimizer") == [("l2", "sgd")]
 
 
+def test_the_architecture_without_a_latent_layer_has_the_usual_start():
+    base = replace(BASE, classifier_initialization="simplex")
+    cells = make_cells(base, None, ["architecture=binary,none"])
+    assert [cell.classifier_initialization for cell in cells] == ["simplex", "same"]
+
+
 def test_an_optimizer_on_an_axis_has_its_own_learning_rate():
     base = replace(BASE, learning_rate=None)
     cells = make_cells(base, None, ["optimizer=adam,sgd"])

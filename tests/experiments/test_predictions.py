@@ -52,7 +52,7 @@ def test_a_rotated_basis_is_predicted_to_take_the_code_with_it():
 @pytest.mark.parametrize(
     ("settings", "low", "high"),
     [
-        ({"penalty": "max"}, 1.0, 1.15),
+        ({"penalty": "max"}, 1.0, 1.3),
         ({"penalty": "lp", "penalty_power": 4.0}, 1.0, 1.4),
         ({"penalty": "lp", "penalty_power": 2.0}, 1.7, 2.4),
         ({"penalty": "lp", "penalty_power": 1.5}, 2.2, math.inf),
@@ -70,6 +70,21 @@ def test_what_theory_does_not_know_is_not_predicted():
     start = {"classifier_initialization": "simplex", "latent_dim": 18}
     assert not predicted(**start, gamma=1e4)  # the run is too short for it
     assert set(predicted(**start)) == {"kurtosis", "etf_distance"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"architecture": "linear"}, {"loss": "double-softmax"}, {"initialization": "he"}),
+        *({"weight_decay": 0.1}, {"gamma": 0.0}, {"epochs": 0}, {"classifier_code": "code.npy"}),
+        {"gamma_schedule": "geometric"},
+        {"classifier_optimizer": "muon", "classifier_basis": "rotated"},
+        {"classifier_initialization": "simplex"},
+    ],
+    ids=str,
+)
+def test_nothing_is_predicted_of_what_this_theory_does_not_speak_of(settings):
+    assert not predicted(**settings, metrics=["kurtosis", "kurtosis_rotated", "etf_distance"])
 
 
 def test_the_onset_is_the_first_step_whose_learning_rates_suffice():

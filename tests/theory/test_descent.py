@@ -37,8 +37,15 @@ def test_spectral_descent_makes_singular_values_equal():
 
 @pytest.mark.parametrize("power", [3.0, 4.0, 8.0, math.inf])
 def test_a_penalty_above_2_makes_the_code_with_gradient_descent(power):
-    assert kurtosis(10, 16, 1.1, descent=2.0, penalty_power=power) < 1.1
-    assert kurtosis(10, 16, 0.0, descent=2.0, penalty_power=math.inf) == pytest.approx(1)
+    assert kurtosis(10, 16, 1.1, descent=2.0, penalty_power=power) < 1.2
+
+
+def test_points_under_the_max_penalty_are_those_of_free_features():
+    (A,) = grown_points(4, 8, 0.0, descent=2.0, starts=1)  # the start, up to a scale
+    (z,) = grown_points(4, 8, 0.0, descent=2.0, penalty_power=math.inf, starts=1)
+    size = np.abs(z)
+    assert size == pytest.approx(size[:, :1] + 0 * size)  # one for each class
+    assert size[:, 0] / size[0, 0] == pytest.approx(np.abs(A).sum(axis=1) / np.abs(A[0]).sum())
 
 
 def test_a_large_epsilon_turns_adam_into_gradient_descent():

@@ -8,6 +8,8 @@ import pytest
 from data_utils import load_dataset
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.runs.folder import RunFolder
+from lpc_scratch.training import train
 from lpc_scratch.training.trainer import Trainer
 
 SMALL = TrainConfig(hidden=(24, 20), latent_dim=6, batch_size=100)
@@ -32,7 +34,9 @@ def parameters(trainer):
 
 
 def start(config, dataset):
-    return parameters(Trainer(config, dataset))
+    """Return the parameters with which `train` begins."""
+    result = train(replace(config, epochs=0), dataset)
+    return {name: p.copy() for name, p in result.network.named_parameters().items()}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -126,7 +130,7 @@ def test_a_code_of_ones_own_is_where_every_member_starts(digits, tmp_path):
 def test_classes_without_a_simplex_code_are_told_which_dimensions_have_one(digits):
     config = replace(SMALL, classifier_initialization="simplex")
     with pytest.raises(ConfigError, match=r"18") as refusal:
-        Trainer(config, digits)
+        start(config, digits)
     assert "\n" not in str(refusal.value)
 
 
@@ -138,16 +142,20 @@ def test_classes_without_a_simplex_code_are_told_which_dimensions_have_one(digit
         (np.full((10, 6), np.nan), r"must hold \+1 and -1 alone"),
         (np.full((10, 6), "a"), "must be numbers"),
         (np.full((10, 6), None), "cannot be read"),
+        (b"PK\x03\x04garbage", "cannot be read: it is no .npy file"),
+        (b"1 -1 1", "cannot be read: it is no .npy file"),
         (None, "cannot be read"),
     ],
     ids=str,
 )
 def test_a_code_that_is_none_is_refused_in_one_sentence(digits, tmp_path, code, message):
     path = tmp_path / "code.npy"
-    if code is not None:
+    if isinstance(code, bytes):
+        path.write_bytes(code)
+    elif code is not None:
         np.save(path, code)
     with pytest.raises(ConfigError, match=message) as refusal:
-        Trainer(replace(SMALL, classifier_code=path), digits)
+        start(replace(SMALL, classifier_code=path), digits)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -162,3 +170,14 @@ def test_gradient_descent_takes_the_same_steps_in_a_rotated_basis_and_adam_does_
     for optimizer, same in (("sgd", True), ("muon", True), ("adam", False), ("signum", False)):
         difference = weights(optimizer, "axes") - weights(optimizer, "rotated")
         assert (np.abs(difference).max() < 1e-6) == same, optimizer
+
+
+def test_a_run_that_began_with_a_code_goes_on_without_its_file(digits, tmp_path):
+    path, runs = tmp_path / "code.npy", [tmp_path / "whole", tmp_path / "resumed"]
+    np.save(path, np.where(np.random.default_rng(0).random((10, 6)) > 0.5, 1, -1))
+    config = replace(SMALL, classifier_code=path, epochs=2, gamma=0.1)
+    whole = train(config, digits, RunFolder(runs[0]))
+    train(replace(config, epochs=1), digits, RunFolder(runs[1]))
+    path.unlink()
+    resumed = train(config, digits, RunFolder(runs[1], resume=True))
+    assert np.array_equal(resumed.network.parameters, whole.network.parameters)
