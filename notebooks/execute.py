@@ -1,7 +1,7 @@
 """python -m notebooks.execute: run the notebooks from top to bottom, and keep their new outputs.
 
-With ``LPC_FAST=1`` in the environment the trainings are short, and nothing is kept: what is wrong is
-then an error alone.
+With ``LPC_FAST=1`` in the environment the trainings are short, and nothing is kept: then only an
+error is wrong.
 """
 
 import os
