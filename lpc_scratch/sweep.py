@@ -9,12 +9,13 @@ from typing import Any
 from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.experiments.command import ExperimentCommand, report_failures, run_experiment
-from lpc_scratch.experiments.grid import PRESETS, make_cells, varying_axes
+from lpc_scratch.experiments.grid import make_cells, varying_axes
 from lpc_scratch.experiments.prediction_report import (
     compare_predictions,
     free_axes,
     write_predictions,
 )
+from lpc_scratch.experiments.presets import PRESETS
 from lpc_scratch.experiments.redraw import redraw_sweep
 from lpc_scratch.experiments.sweep_report import write_sweep
 from lpc_scratch.runs import layout

@@ -10,13 +10,13 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.experiments.grid import (
     AXES,
-    PRESETS,
     axis_value,
     group_cells,
     make_cells,
     parse_axis,
     varying_axes,
 )
+from lpc_scratch.experiments.presets import PRESETS
 from lpc_scratch.nn.optim import LEARNING_RATES
 
 BASE = TrainConfig(dataset="gaussians", hidden=(8,), latent_dim=4, learning_rate=1e-3)

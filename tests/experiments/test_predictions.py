@@ -5,13 +5,14 @@ import pytest
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.grid import PRESETS, make_cells
+from lpc_scratch.experiments.grid import make_cells
 from lpc_scratch.experiments.prediction_report import (
     compare_predictions,
     free_axes,
     write_predictions,
 )
 from lpc_scratch.experiments.predictions import Prediction, measured, predict
+from lpc_scratch.experiments.presets import PRESETS
 from lpc_scratch.theory.onset import onset_rate_sum
 
 DIGITS = TrainConfig().with_learning_rates()
