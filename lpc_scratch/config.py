@@ -166,6 +166,10 @@ class TrainConfig:
             object.__setattr__(self, name, value)  # the dataclass is frozen
         self._check_ranges()
 
+    def steps_per_epoch(self, samples: int) -> int:
+        """Return the steps of an epoch over so many samples; a partial batch is dropped."""
+        return samples // min(self.batch_size, samples)
+
     @property
     def classifier_kind(self) -> str:
         """The classifier's optimiser by its own name; none for none."""

@@ -34,7 +34,7 @@ def settle(config: TrainConfig, auto: Collection[str], samples: int, classes: in
     constant gamma less where the learning rates do not bear MARGIN times as much.
     """
     if "epochs" in auto:
-        enough = math.ceil(LEAST_STEPS / _steps_per_epoch(config, samples))
+        enough = math.ceil(LEAST_STEPS / config.steps_per_epoch(samples))
         config = replace(config, epochs=max(config.epochs, enough))
     if "gamma" in auto and config.gamma_schedule == "constant":
         most = bearable_gamma(config, samples, classes) / MARGIN
@@ -50,7 +50,7 @@ def bearable_gamma(config: TrainConfig, samples: int, classes: int) -> float:
     if config.classifier_kind not in SIGN_LIKE or config.penalty not in NEAR_L2:
         return math.inf
     rates = math.fsum(map(config.classifier_learning_rate_at, range(config.epochs)))
-    return largest_gamma(config.latent_dim, classes, rates * _steps_per_epoch(config, samples))
+    return largest_gamma(config.latent_dim, classes, rates * config.steps_per_epoch(samples))
 
 
 def shrink_latent(trainer: Trainer) -> str:
@@ -120,7 +120,3 @@ def _budget_advice(trainer: Trainer) -> str:
     steps = config.epochs * trainer.steps_per_epoch
     known = f", while the learning rates of {steps} steps bear about {bearable:.3g}"
     return f"lower gamma ({gamma:g}{known if bearable < math.inf else ''}), {advice}"
-
-
-def _steps_per_epoch(config: TrainConfig, samples: int) -> int:
-    return samples // min(config.batch_size, samples)

@@ -27,8 +27,7 @@ def retrain(config: TrainConfig, dataset: Dataset, steps: int) -> Network:
     classifier has random weights at first, for a code of all classes is none of fewer. Raises
     DivergenceError if the loss becomes infinite or NaN.
     """
-    per_epoch = len(dataset.x_train) // min(config.batch_size, len(dataset.x_train))
-    epochs = math.ceil(steps / per_epoch)
+    epochs = math.ceil(steps / config.steps_per_epoch(len(dataset.x_train)))
 
     def stretched(count: int) -> int:
         return round(count * epochs / max(config.epochs, 1))

@@ -170,7 +170,7 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
         if "depth" not in values and not depth:
             raise ConfigError(f"width {width} needs a hidden layer: give depth as well")
         settings["hidden"] = (width,) * depth
-    if settings.get("architecture", base.architecture) == "none":  # whose z is no latent layer's
+    if settings.get("architecture") == "none":  # among others: its z is no latent layer's
         settings |= {"classifier_initialization": "same", "classifier_code": None}
     return settled(replace(base, **settings))
 

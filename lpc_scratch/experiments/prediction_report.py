@@ -7,14 +7,16 @@ import numpy as np
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import Result, data_settings, load_data
-from lpc_scratch.experiments.grid import axis_value
+from lpc_scratch.experiments.grid import AXES, axis_value
 from lpc_scratch.experiments.predictions import WITHIN, measured, predict
+from lpc_scratch.experiments.tables import follows
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, mean_and_deviation, number, table
 from lpc_scratch.files.tables import write_text
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots import save_figures
-from lpc_scratch.plots.predictions import Compared, Predicted, plot_predictions
+from lpc_scratch.plots.predictions import plot_predictions
+from lpc_scratch.theory.prediction import Compared, Prediction
 
 FILE, FIGURE = "predictions.md", "predictions"
 """Where a report is written, and its figure among the plots."""
@@ -60,7 +62,7 @@ def compare_predictions(
     for place, group in places.items():
         data = load_data(data_settings(group[0]))
         samples = len(data.x_train)
-        steps = samples // min(group[0].batch_size, samples)
+        steps = group[0].steps_per_epoch(samples)
         for prediction in predict(group[0], data.num_classes, samples, metrics):
             values = [measured(results[c], prediction.metric, steps) for c in group if results]
             compared.append(Compared(place, prediction, values))
@@ -69,16 +71,8 @@ def compare_predictions(
 
 def free_axes(cells: Sequence[TrainConfig], axes: Sequence[str]) -> list[str]:
     """Return the axes without the learning rates that only follow from the optimisers."""
-
-    def number_of_places(names: Sequence[str]) -> int:
-        return len({tuple(axis_value(cell, name) for name in names) for cell in cells})
-
-    return [
-        axis
-        for axis in axes
-        if axis not in _RATES
-        or number_of_places(_RATES[axis]) < number_of_places((*_RATES[axis], axis))
-    ]
+    places = [{name: axis_value(cell, name) for name in AXES} for cell in cells]
+    return [a for a in axes if a not in _RATES or not follows(places, a, _RATES[a])]
 
 
 def write_predictions(compared: Sequence[Compared], axes: Sequence[str], folder: Path) -> str:
@@ -94,7 +88,7 @@ def write_predictions(compared: Sequence[Compared], axes: Sequence[str], folder:
     header = [*axes, "measurement", "predicted", "measured", "holds"]
     shown = table(header, rows)
     counts = [c for c in compared if c.values]
-    verdict = f"{sum(map(_holds, counts))} of {len(counts)} predictions hold."
+    verdict = f"{sum(c.holds for c in counts)} of {len(counts)} predictions hold."
     text = (
         "# Prediction and measurement\n\nPredictions follow from the settings alone. A number "
         f"holds where the mean over seeds is within {WITHIN:.0%} of it, an interval where the mean "
@@ -110,21 +104,17 @@ def write_predictions(compared: Sequence[Compared], axes: Sequence[str], folder:
     return shown
 
 
-def _holds(compared: Compared) -> bool:
-    return compared.prediction.holds(float(np.mean(compared.values)))
-
-
 def _outcome(compared: Compared) -> list[str]:
     if not compared.values:
         return ["–", "–"]
-    return [mean_and_deviation(compared.values), "yes" if _holds(compared) else "no"]
+    return [mean_and_deviation(compared.values), "yes" if compared.holds else "no"]
 
 
 def _label(metric: str) -> str:
     return _LABELS.get(metric) or BY_NAME[metric].label
 
 
-def _text(prediction: Predicted) -> str:
+def _text(prediction: Prediction) -> str:
     low, high, value = prediction.low, prediction.high, prediction.value
     if value is not None and np.isinf(value):
         return "never"

@@ -6,7 +6,6 @@ read off a trained network. Bounds that are no formula are stated here, as const
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,17 @@ from lpc_scratch.metrics import distinct_codes
 from lpc_scratch.metrics.axes import entry_kurtosis
 from lpc_scratch.nn.optim import SIGN_LIKE
 from lpc_scratch.theory.descent import grown_points
-from lpc_scratch.theory.free_features import fading_epsilon, optimum_of_norm
+from lpc_scratch.theory.free_features import ROUND, fading_epsilon, optimum_of_norm
 from lpc_scratch.theory.onset import onset_constant, onset_step
+from lpc_scratch.theory.phases import BINARY_PEAKS
+from lpc_scratch.theory.prediction import Prediction
 from lpc_scratch.theory.simplex_codes import simplex_dims
 from lpc_scratch.training.growth import grows_by_signs, rate_sums
 
 WITHIN = 0.15
 """How far a measurement may be from a predicted number, as a share of it."""
-BINARY_PEAKS, BLURRED_PEAKS = 8.0, 6.0
-"""Peak distance above which coordinates have two values, and below which they have not."""
+BLURRED_PEAKS = 6.0
+"""Peak distance below which coordinates have not two values; above BINARY_PEAKS they have."""
 IN_ANOTHER_BASIS = 1.8, 1.4
 """Least kurtosis in the axes of the latent of a code that is binary in a rotated basis, and most in
 that basis."""
@@ -37,30 +38,8 @@ SIMPLEX_KURTOSIS, SIMPLEX_ETF = 1.05, 0.06
 SPECTRAL_ETF, FLAT_SPECTRAL_ETF, SIGN_ETF = 0.10, 0.15, 0.30
 """Most ETF distance of the spectral norm up to gamma 10 and above, least of signs from 100 on."""
 
-_ROUND = ("exp", "exp-sample", "l2")  # penalties on ||z|| alone
 _EPSILON = ("adam", "adamw", "rmsprop")  # optimisers that have one
 _NO_EPSILON = 1e-6  # far below a gradient's entry
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A measurement of a cell as theory has it: an interval, and a number where there is one.
-
-    Attributes
-    ----------
-    metric : its column in the table of cells, or ``onset_step``
-    low, high : ends of the interval
-    value : the number that a formula gives
-    """
-
-    metric: str
-    low: float = -math.inf
-    high: float = math.inf
-    value: float | None = None
-
-    def holds(self, measured: float) -> bool:
-        """Return whether a measurement is in the interval; nan is not."""
-        return self.low <= measured <= self.high
 
 
 def predict(
@@ -91,8 +70,7 @@ def predict(
     if norm is not None:
         found["latent_norm"] = _about("latent_norm", norm)
     if grows_by_signs(config):
-        steps = samples // min(config.batch_size, samples)
-        epochs = range(config.epochs)
+        epochs, steps = range(config.epochs), config.steps_per_epoch(samples)
         rates = np.repeat([config.classifier_learning_rate_at(epoch) for epoch in epochs], steps)
         step = onset_step(rates.tolist(), config.latent_dim, classes, config.gamma)
         found["onset_step"] = _about("onset_step", math.inf if step is None else float(step))
@@ -184,7 +162,7 @@ def _points(config: TrainConfig, classes: int, rate_sum: float, power: float) ->
         "muon": "spectral",
     }
     share = None
-    if kind in _EPSILON and config.penalty in _ROUND and config.epsilon > _NO_EPSILON:
+    if kind in _EPSILON and config.penalty in ROUND and config.epsilon > _NO_EPSILON:
 
         def share(norm: float) -> float:
             there = optimum_of_norm(norm, config.gamma, classes, D, config.penalty)
@@ -196,7 +174,7 @@ def _points(config: TrainConfig, classes: int, rate_sum: float, power: float) ->
 
 def _penalty_power(config: TrainConfig) -> float | None:
     """Return the power of the penalty's norm; None where theory has none."""
-    if config.penalty in _ROUND:
+    if config.penalty in ROUND:
         return 2.0
     if config.penalty == "max":
         return math.inf

@@ -14,7 +14,7 @@ from lpc_scratch.experiments.store import cell_key
 from lpc_scratch.experiments.sweep_report import CELLS, draw_sweep
 from lpc_scratch.experiments.tables import METRICS, Table
 from lpc_scratch.files.tables import read_csv
-from lpc_scratch.theory.free_features import optimum_of_norm
+from lpc_scratch.theory.free_features import ROUND, optimum_of_norm
 from lpc_scratch.training.result import ADDED
 
 
@@ -75,8 +75,8 @@ def _number(text: str | None) -> float | None:
 
 
 def _predicted_norm(config: TrainConfig, classes: int, measured: dict[str, Any]) -> float | None:
-    norm, round_penalties = measured["classifier_norm"], ("exp", "exp-sample", "l2")
+    norm = measured["classifier_norm"]
     free = config.architecture == "binary" and config.loss == "softmax" and config.gamma
-    if not free or norm is None or not math.isfinite(norm) or config.penalty not in round_penalties:
+    if not free or norm is None or not math.isfinite(norm) or config.penalty not in ROUND:
         return None
     return optimum_of_norm(norm, config.gamma, classes, config.latent_dim, config.penalty).norm

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.tables import Table, cell_table, headings
+from lpc_scratch.experiments.tables import Table, cell_table, follows, headings
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -121,15 +121,10 @@ def _cut(cells: Table, axes: Sequence[str], x: str, most: int) -> tuple[list[str
     """
     others = [axis for axis in axes if axis != x]
     by, rest = others[:most], others[most:]
-    fixed = [axis for axis in rest if not _follows(cells, axis, by)]
+    fixed = [axis for axis in rest if not follows(cells, axis, by)]
     shown = [cell for cell in cells if all(cell[axis] == cells[0][axis] for axis in fixed)]
     title = ", ".join(f"{axis} {exact(cells[0][axis])}" for axis in fixed)
     return by, shown, title
-
-
-def _follows(cells: Table, axis: str, others: Sequence[str]) -> bool:
-    places = {tuple(cell[other] for other in others) for cell in cells}
-    return len(places) == len({tuple(cell[a] for a in (*others, axis)) for cell in cells})
 
 
 def _heading(results: Sequence[Result], axes: Sequence[str], question: str | None) -> str:

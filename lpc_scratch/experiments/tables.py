@@ -78,6 +78,12 @@ def phase_of(result: Result) -> Phase | None:
     return "trivial" if trivial else classify(last, len(result.class_names))
 
 
+def follows(cells: Table, axis: str, others: Sequence[str]) -> bool:
+    """Return whether the value on an axis is told by those on others, as a default rate is."""
+    places = {tuple(cell[other] for other in others) for cell in cells}
+    return len(places) == len({tuple(cell[a] for a in (*others, axis)) for cell in cells})
+
+
 def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | None:
     """Return the first measured epoch at which a column has reached a threshold; None for never."""
     return next((row["epoch"] for row in rows if row[column] >= threshold), None)

@@ -1,8 +1,7 @@
 """The figure of an experiment that was predicted: a row for each place of the grid."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,41 +11,10 @@ from matplotlib.patches import Patch
 from lpc_scratch.files.markdown import exact
 from lpc_scratch.plots.palette import BLUE, GREY, SKY, VERMILION
 from lpc_scratch.plots.panels import add_legend, label_within_decades, new_row, prepare
+from lpc_scratch.theory.prediction import Compared
 
 _BAND: dict[str, Any] = {"color": SKY, "alpha": 0.45, "linewidth": 0}
 _ROW = 0.24  # inches
-
-
-class Predicted(Protocol):
-    """A prediction: an interval of a metric, a number where there is one, and what agrees."""
-
-    @property
-    def metric(self) -> str: ...  # noqa: D102
-    @property
-    def low(self) -> float: ...  # noqa: D102
-    @property
-    def high(self) -> float: ...  # noqa: D102
-    @property
-    def value(self) -> float | None: ...  # noqa: D102
-
-    def holds(self, measured: float) -> bool:
-        """Return whether a measurement agrees."""
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A prediction for a place of a grid, and what was measured there.
-
-    Attributes
-    ----------
-    place : the values on the axes
-    prediction : the prediction
-    values : a measurement for each seed; none before the experiment
-    """
-
-    place: tuple
-    prediction: Predicted
-    values: Sequence[float]
 
 
 def plot_predictions(
@@ -74,7 +42,7 @@ def plot_predictions(
     figure, panels = new_row(labels, "prediction", width, max(height, 3.0), sharey=True)
     for panel, (metric, label) in zip(panels, labels.items(), strict=True):
         shown = [c for c in compared if c.prediction.metric == metric]
-        found = np.concatenate([[*c.values, *_ends(c.prediction)] for c in shown])
+        found = np.concatenate([[*c.values, c.prediction.low, c.prediction.high] for c in shown])
         found = found[np.isfinite(found)]
         log = bool(found.size and found.min() > 0 and found.max() > 6 * found.min())
         low, high = _limits(found, log)
@@ -85,9 +53,8 @@ def plot_predictions(
             panel.barh(row, end - start, 0.8, start, **_BAND)
             if c.prediction.value is not None:
                 panel.plot([c.prediction.value] * 2, [row - 0.4, row + 0.4], color=GREY)
-            agrees = c.prediction.holds(float(np.mean(c.values)))
-            colour = BLUE if agrees else VERMILION
-            face = colour if agrees else "none"
+            colour = BLUE if c.holds else VERMILION
+            face = colour if c.holds else "none"
             panel.plot(c.values, [row] * len(c.values), "o", color=colour, markersize=4, mfc=face)
         panel.set_xlim(low, high)
         if log:
@@ -107,10 +74,6 @@ def plot_predictions(
     ]
     add_legend(figure, handles, 4 if len(labels) > 1 else 2)
     return figure
-
-
-def _ends(prediction: Predicted) -> tuple[float, float]:
-    return prediction.low, prediction.high
 
 
 def _limits(found: np.ndarray, log: bool) -> tuple[float, float]:

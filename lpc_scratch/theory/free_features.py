@@ -52,7 +52,8 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
-_ROUND = ("l2", "exp", "exp-sample")  # what depends on norms of points alone
+ROUND = ("l2", "exp", "exp-sample")
+"""Penalties that depend on norms of points alone."""
 _BY_COORDINATE = ("exp-coordinate", "lp", "max")
 
 
@@ -104,7 +105,7 @@ def optimum(
     """
     rows = np.asarray(A, dtype=np.float64)
     K, D = rows.shape
-    if penalty in _ROUND:
+    if penalty in ROUND:
         return optimum_of_norm(float(np.linalg.norm(rows)), gamma, K, D, penalty)
     return _optimum(rows, K, _points(rows, D, gamma, penalty, power))
 
@@ -116,7 +117,7 @@ def optimum_of_norm(
 
     Raises ValueError for another penalty, and as `optimum`.
     """
-    if penalty not in _ROUND:
+    if penalty not in ROUND:
         raise ValueError(f"penalty {penalty} needs the whole classifier; only its norm is given.")
     row = np.array([[frobenius / math.sqrt(classes)]])  # every class, in the direction of its a_k
     return _optimum(row, classes, _points(row, latent_dim, gamma, penalty, 2.0))
@@ -139,8 +140,8 @@ def _points(
     """Return a function of the errors (K, 1) of the classes: the points at which the push is it."""
     if not gamma > 0:
         raise ValueError(f"gamma must be above 0, not {gamma}: nothing else holds free points.")
-    if penalty not in _ROUND + _BY_COORDINATE:
-        raise ValueError(f"penalty must be one of {_ROUND + _BY_COORDINATE}, not {penalty!r}.")
+    if penalty not in ROUND + _BY_COORDINATE:
+        raise ValueError(f"penalty must be one of {ROUND + _BY_COORDINATE}, not {penalty!r}.")
     if not power >= 1:
         raise ValueError(f"power must be at least 1, not {power}.")
     if penalty == "l2":
@@ -154,7 +155,7 @@ def _points(
     # x exp(x²) = c, where 2 x² is Lambert's W of 2 c²; of a whole point, x is ||z||/√D
     from scipy.special import wrightomega  # W(exp(.)), which cannot overflow
 
-    size = math.sqrt(D) if penalty in _ROUND else 1.0
+    size = math.sqrt(D) if penalty in ROUND else 1.0
 
     def inverse(error: FloatArray) -> FloatArray:
         c = error * np.abs(A) * D / (2 * gamma * size)

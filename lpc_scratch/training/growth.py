@@ -42,9 +42,8 @@ def rate_sums(config: TrainConfig, samples: int) -> Array:
 
     It is float64 (epochs,). `samples` is the size of the training set.
     """
-    steps = samples // min(config.batch_size, samples)  # a partial batch is dropped
     rates = [config.classifier_learning_rate_at(epoch) for epoch in range(config.epochs)]
-    return steps * np.cumsum(rates)
+    return config.steps_per_epoch(samples) * np.cumsum(rates)
 
 
 def warn_of_growing_gamma(config: TrainConfig, samples: int, classes: int) -> None:

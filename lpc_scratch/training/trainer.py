@@ -88,7 +88,7 @@ class Trainer:
         self.samples_per_second = 0.0
 
         self.batch_size = min(config.batch_size, len(dataset.x_train))
-        self.steps_per_epoch = len(dataset.x_train) // self.batch_size  # drops a partial batch
+        self.steps_per_epoch = config.steps_per_epoch(len(dataset.x_train))
         self._reader, self.x_train, self.x_test = self._bring_inputs()
         self.y_train = self.backend.to_device(dataset.y_train)
         self._executor = self._choose_executor()

@@ -11,9 +11,10 @@ from lpc_scratch.experiments.prediction_report import (
     free_axes,
     write_predictions,
 )
-from lpc_scratch.experiments.predictions import Prediction, measured, predict
+from lpc_scratch.experiments.predictions import measured, predict
 from lpc_scratch.experiments.presets import PRESETS
 from lpc_scratch.theory.onset import onset_rate_sum
+from lpc_scratch.theory.prediction import Prediction
 
 DIGITS = TrainConfig().with_learning_rates()
 ALL = (
