@@ -60,6 +60,23 @@ class TrainConfig:
     """Activation of the hidden layers."""
     dropout: float = setting(0.0, "training", share=True)
     """Share of activations dropped between hidden layers in training, from 0 to below 1."""
+    backbone: Literal["mlp", "cnn", "resnet"] = setting("mlp", "model", later=True)
+    """What is before the latent layer: mlp is a perceptron with the layers of hidden; cnn
+    (convolutions and pooling) and resnet (residual blocks) take images, and have channels."""
+    channels: tuple[int, ...] = setting((16, 32), "model", axis=False, later=True)
+    """Channels of each stage of cnn and resnet; every stage halves rows and columns, but for the
+    first one of resnet."""
+    blocks: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    """Convolutions in a stage of cnn, residual blocks in one of resnet."""
+    batch_norm: bool = setting(True, "model", later=True)
+    """Batch normalisation after every convolution of cnn and resnet."""
+    stem_stride: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    """Stride of the first convolution of resnet, in pixels; 2 makes a quarter of the work."""
+    crop: int = setting(0, "training", at_least=0, at_most=16_383, later=True)
+    """Pixels by which a training image is padded on every side, with the mean, before an image of
+    its size is cut out at random; 0 for never."""
+    flip: bool = setting(False, "training", later=True)
+    """Show half of the training images, drawn at random, mirrored left for right."""
     initialization: Literal["pytorch", "he", "glorot"] = setting("pytorch", "training")
     """Distribution of the initial weights; pytorch is the default of torch.nn.Linear."""
 
@@ -258,6 +275,14 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {value}")
         if any(not 1 <= width <= _LARGEST for width in self.hidden):
             raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
+        if not self.channels or any(not 1 <= width <= _LARGEST for width in self.channels):
+            raise ConfigError(f"channels must be 1 to {_LARGEST}, not {list(self.channels)}")
+        if self.backbone != "mlp" and self.dropout:
+            raise ConfigError(f"dropout {self.dropout} is between hidden layers: use backbone mlp")
+        if self.backbone != "mlp" and self.batch_norm and self.batch_size == 1:
+            raise ConfigError(
+                "batch_size 1 has no statistics for batch_norm: raise it or do without"
+            )
         with np.errstate(over="ignore"):
             epsilon = np.dtype(self.dtype).type(self.epsilon)
         if not 0 < epsilon < math.inf:
@@ -265,7 +290,7 @@ class TrainConfig:
             raise ConfigError(
                 f"epsilon {self.epsilon} is {epsilon:g} in {self.dtype}: {way_out} it"
             )
-        if self.architecture == "none" and not self.hidden:
+        if self.architecture == "none" and self.backbone == "mlp" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if self.classifier_learning_rate and self.classifier_optimizer in ("same", "none"):
             raise ConfigError(

@@ -10,7 +10,9 @@ from lpc_scratch.backend import Array
 from lpc_scratch.nn.network import Network
 
 CHUNK = 2048
-"""Rows that are evaluated at once."""
+"""Most rows that are evaluated at once."""
+
+_NUMBERS = 2**24  # that a layer makes of a chunk at most: 64 MB in float32
 
 
 def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
@@ -55,7 +57,13 @@ def standardised(network: Network, x: ArrayLike) -> Array:
 
 
 def _chunks(network: Network, x: ArrayLike) -> Iterator[Array]:
-    """Yield the rows of x, CHUNK at a time; of an empty x once none."""
+    """Yield the rows of x, `chunk_of` at a time; of an empty x once none."""
     array: Any = x if type(x) is network.backend.xp.ndarray else np.asarray(x)
-    for start in range(0, max(len(array), 1), CHUNK):
-        yield array[start : start + CHUNK]
+    rows = chunk_of(network.widest)
+    for start in range(0, max(len(array), 1), rows):
+        yield array[start : start + rows]
+
+
+def chunk_of(widest: int) -> int:
+    """Return how many rows are evaluated at once where the largest output has such a size."""
+    return max(min(CHUNK, _NUMBERS // widest), 1)

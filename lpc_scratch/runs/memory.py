@@ -7,9 +7,7 @@ the samples of training and test set, B those of a batch, F features, D latent d
 classes, and P is the number of parameters of one network.
 """
 
-import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,8 @@ from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.files import host_memory
 from lpc_scratch.metrics.axes import MAX_AXES
 from lpc_scratch.metrics.measure import MAX_MIXTURES
-from lpc_scratch.nn.inference import CHUNK
-from lpc_scratch.nn.layers import Container, Sequential, walk
+from lpc_scratch.nn.inference import chunk_of
+from lpc_scratch.nn.layers import Sequential, walk
 from lpc_scratch.nn.optim import OPTIMIZERS
 from lpc_scratch.training.build import make_parts
 from lpc_scratch.training.result import EDGES
@@ -90,10 +88,10 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     """
     E, N, M = len(config.seeds), len(dataset.x_train), len(dataset.x_test)
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
-    network = _layers(config, F, K)
+    network = _layers(config, dataset)
     weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
-    sizes = _sizes(network, F)  # F, those of every layer's output, K
-    P, D = sum(weight.size for weight in weights), sizes[-2]
+    widest = network.widest((F,))
+    P, D = sum(weight.size for weight in weights), weights[-2].shape[-2]  # of the classifier
     size = np.dtype(config.dtype).itemsize
 
     # Training keeps this from its first step on.
@@ -104,7 +102,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     batch = E * B * (F * (gathered + size) + 2 * _WIDE)  # as they lie on the device, scaled; labels
     kept = network.numbers_kept((F,)) - F  # the first layer needs no dx
     layers = E * B * (kept + D + K) * size  # and the gradients of penalty and loss
-    slopes = E * B * max(sizes[1:]) * (1 if config.activation == "relu" else size)  # of one layer
+    slopes = E * B * widest * (1 if config.activation == "relu" else size)  # of one layer
     buffers = batch + layers + slopes
     # Features of one's own are standardised once, into a copy.
     standardised = 0 if dataset.feature_mean is None else (N + M) * F * size
@@ -112,8 +110,8 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     # The rest comes and goes; of these, the largest counts.
     drawn = E * max(weight.size for weight in weights) * (2 * _WIDE + size)  # in float64
     orders = 2 * E * N * _WIDE  # (E, N), and the rows that it is stacked from
-    rows = min(CHUNK, max(N, M))
-    chunk = rows * (F + E * max(map(sum, pairwise(sizes[1:])))) * size  # two layers at once
+    rows = min(chunk_of(widest), max(N, M))
+    chunk = rows * (F + 2 * E * widest) * size  # two layers at once
     latent_and_logits = E * (D + K) * size  # of one sample
     inference = chunk + latent_and_logits * max(2 * N, N + 2 * M)  # the chunks', and all together
 
@@ -149,10 +147,10 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     return RequiredMemory(_with_losses(host), _with_losses(device))
 
 
-def _layers(config: TrainConfig, features: int, classes: int) -> Sequential:
+def _layers(config: TrainConfig, dataset: Dataset) -> Sequential:
     """Return the layers of one network of a configuration, whose arrays take no memory."""
     backend = replace(get_backend("cpu"), xp=_Shapes)
-    return Sequential(make_parts(config, features, classes, backend))
+    return Sequential(make_parts(config, dataset, backend))
 
 
 def _moments(config: TrainConfig, weights: list[Array]) -> int:
@@ -161,17 +159,6 @@ def _moments(config: TrainConfig, weights: list[Array]) -> int:
     rest = sum(weight.size for weight in weights[:-2])
     parts = ((config.optimizer, rest), (config.classifier_kind, own))
     return sum(len(OPTIMIZERS[kind].moment_names) * n for kind, n in parts if kind != "none")
-
-
-def _sizes(network: Sequential, features: int) -> list[int]:
-    """Return the size of an input, and those of every layer's output."""
-    shape: tuple[int, ...] = (features,)
-    sizes = [features]
-    for _, layer in walk(network):
-        if not isinstance(layer, Container):
-            shape = layer.output_shape(shape)
-            sizes.append(math.prod(shape))
-    return sizes
 
 
 class _Shapes:

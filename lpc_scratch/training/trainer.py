@@ -15,6 +15,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
+from lpc_scratch.nn.layers import Conv2d
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
@@ -69,7 +70,7 @@ class Trainer:
     Warns
     -----
     NoKernelWarning
-        If the device has no kernel for its optimiser or penalty.
+        If the device has no kernel for a layer, its optimiser or penalty.
     """
 
     def __init__(self, config: TrainConfig, dataset: Dataset, keep_going: bool = False) -> None:
@@ -230,7 +231,8 @@ class Trainer:
         losses = self.backend.xp.empty(shape, self.network.dtype)
         stack = (self._reader, self.optimizer)
         count = min(num_threads(), len(self.config.seeds) // _GROUP)
-        if count > 1 and self._is_small() and self._largest_product >= _GROUP_PRODUCT:
+        busy = self._convolves or self._largest_product >= _GROUP_PRODUCT
+        if count > 1 and self._is_small() and busy:
             return Members(self._make_step, *stack, losses, self.batch_size, count)
         step = self._make_step(*stack)
         if self.backend.graph and self._has_kernels():
@@ -240,7 +242,8 @@ class Trainer:
     def _has_kernels(self) -> bool:
         """Return whether the device has kernels for the optimisers and the penalty; warn if not."""
         penalty = (self.penalty.primitive,) if self.penalty else ()
-        used = {"optimiser": self.optimizer.primitives, "penalty": penalty}
+        layers = tuple(name for layer in self.network.leaves() for name in layer.primitives)
+        used = {"layers": layers, "optimiser": self.optimizer.primitives, "penalty": penalty}
         there = self.backend.ops.overrides
         lacking = [name for name, primitives in used.items() if not all(map(there, primitives))]
         if lacking:
@@ -253,7 +256,13 @@ class Trainer:
         return not lacking
 
     def _is_small(self) -> bool:
-        return self.backend.name == "cpu" and self._largest_product < _SMALL_PRODUCT
+        """Return whether BLAS gains nothing by a second thread; convolutions have their own."""
+        small = self._convolves or self._largest_product < _SMALL_PRODUCT
+        return self.backend.name == "cpu" and small
+
+    @cached_property
+    def _convolves(self) -> bool:
+        return any(isinstance(layer, Conv2d) for layer in self.network.leaves())
 
     @cached_property
     def _largest_product(self) -> int:

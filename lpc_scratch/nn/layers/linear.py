@@ -29,7 +29,7 @@ class Linear(Layer):
         Where the arrays live; the CPU by default.
     """
 
-    parameter_names = ("W", "b")
+    parameter_names: tuple[str, ...] = ("W", "b")
     hands_over = True
 
     def __init__(
@@ -94,6 +94,7 @@ class Linear(Layer):
         """Draw W and b in float64 and round them, so that float32 and float64 start alike."""
         *_, fan_in, fan_out = self.W.shape
         drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out) for rng in generators]
-        for parameter, draws in ((self.W, [W for W, _ in drawn]), (self.b, [b for _, b in drawn])):
+        for name, draws in zip(("W", "b"), zip(*drawn, strict=True), strict=True):
+            parameter = getattr(self, name)
             host = np.stack(draws).reshape(parameter.shape).astype(parameter.dtype)
             parameter[...] = self.backend.to_device(host)
