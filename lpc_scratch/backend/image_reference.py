@@ -39,7 +39,7 @@ class ImageReference:
     # ------------------------------------------------------------------ convolution
 
     def patches(self, x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
-        """Return what a kernel sees at every place: (..., B, H, W, C) to (..., B H' W', kh kw C)."""
+        """Return what a kernel sees at each place: (..., B, H, W, C) to (..., B H' W', kh kw C)."""
         *batch, H, W, C = x.shape
         size = output_size((H, W), window, stride, padding)
         padded = self.xp.pad(x, [(0, 0)] * len(batch) + [*padding, (0, 0)])
