@@ -39,10 +39,10 @@ class TrainConfig:
     """
 
     dataset: str = setting("digits", "data")
-    """Data set: digits, mnist, fashion-mnist, kmnist, gaussians, or the path of your own .npz
-    file or folder with x_train, y_train, x_test, y_test."""
+    """Data set: digits, mnist, fashion-mnist, kmnist, cifar-10, cifar-100, gaussians, or the path
+    of your own .npz file or folder with x_train, y_train, x_test, y_test."""
     data_dir: Path | None = setting(None, "data", axis=False, on_resume=True, in_results=False)
-    """Folder that holds the files of mnist, fashion-mnist or kmnist; looked in first."""
+    """Folder that holds the files of mnist, cifar-10 and the like; looked in first."""
     data_seed: int = setting(0, "data", at_least=0, at_most=2**32 - 1)
     """Seed of the split of digits and of the points of gaussians."""
     gaussian_classes: int = setting(4, "data", at_least=2, at_most=10_000)

@@ -69,7 +69,7 @@ class EvaluateCommand:
     dataset: str | None = None
     """Path of your own data, where they are no longer where the runs had them."""
     data_dir: Path | None = None
-    """Folder with the files of mnist, fashion-mnist and kmnist; looked in first."""
+    """Folder with the files of mnist, cifar-10 and the like; looked in first."""
     output: Path | None = None
     """Folder of the results; by default evaluation in the folder of a single run, and
     runs/evaluation-<time> for several."""
