@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.image_reference import ImageReference
 
 
-class Reference:
-    """The primitives over one array module.
+class Reference(ImageReference):
+    """The primitives over one array module; those of images are in `image_reference`.
 
     Parameters
     ----------
