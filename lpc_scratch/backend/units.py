@@ -1,0 +1,53 @@
+"""Work on images in units that fit in the cache, shared out to threads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
+
+Unit = tuple[slice, slice]
+"""Images, and rows of each: several images have all their rows."""
+
+
+def units(images: int, rows: int, numbers: int, limit: int) -> list[Unit]:
+    """Cut images, of whose rows each makes so many numbers, into units of about the limit."""
+    if rows * numbers > limit:
+        bands = split(rows, min(rows, -(-rows * numbers // limit)))
+        return [(slice(i, i + 1), band) for i in range(images) for band in bands]
+    groups = split(images, max(num_threads(), -(-images * rows * numbers // limit)))
+    return [(group, slice(0, rows)) for group in groups if group.start < group.stop]
+
+
+def run_units(run: Callable[[Unit], None], work: list[Unit]) -> None:
+    """Run every unit, an equal share on each thread; BLAS has one thread meanwhile."""
+
+    def share(part: slice) -> None:
+        for unit in work[part]:
+            run(unit)
+
+    with single_blas_thread():
+        in_threads(share, split(len(work), min(num_threads(), len(work))))
+
+
+def sum_units(
+    run: Callable[[Unit, Array], None], work: list[Unit], shape: tuple[int, ...], dtype: Any
+) -> Array:
+    """Return what every unit adds to: a total of each thread, and these in order.
+
+    Its bits depend on the number of threads, not on which of them is faster.
+    """
+
+    def share(part: slice) -> Array:
+        total = np.zeros(shape, dtype)
+        for unit in work[part]:
+            run(unit, total)
+        return total
+
+    with single_blas_thread():
+        first, *others = in_threads(share, split(len(work), min(num_threads(), len(work))))
+    for other in others:
+        first += other
+    return first
