@@ -14,7 +14,9 @@ import numpy as np
 
 from lpc_scratch.backend.adam import adam_factors
 from lpc_scratch.backend.array import Array
-from lpc_scratch.backend.reference import Reference, draw_masks
+from lpc_scratch.backend.numpy_convolution import ConvolutionOps
+from lpc_scratch.backend.numpy_norm import NormOps
+from lpc_scratch.backend.reference import draw_masks
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_chunks
 
@@ -23,7 +25,7 @@ COMPILED_FROM = 1_000_000
 for smaller vectors it gains nothing, and importing numba takes a second."""
 
 
-class NumpyOps(Reference):
+class NumpyOps(ConvolutionOps, NormOps):
     """The primitives for arrays of the host.
 
     Parameters
