@@ -5,7 +5,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Unit, run_units, sum_units, units
+from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
 
 FLOATS = 32_768
 """Numbers of the patches of a unit."""
@@ -102,20 +102,10 @@ def _patches(
     With `twice` a patch is one column wider, and every second is left out.
     """
     (kh, kw), (sh, sw), ((top, _), (left, _)) = window, stride, padding
-    n, H, columns, C = x.shape
-    count = rows.stop - rows.start
+    n, _, _, C = x.shape
+    count, first = rows.stop - rows.start, rows.start * sh - top
     kw, sw, width = (kw + 1, 2, -(-width // 2)) if twice else (kw, sw, width)
-    shape = (n, (count - 1) * sh + kh, (width - 1) * sw + kw, C)
-    first = rows.start * sh - top  # row of x; above and below is padding
-    above, stop = max(-first, 0), min(first + shape[1], H)
-    inside = x[:, max(first, 0) : max(stop, 0), : max(shape[2] - left, 0)]
-    if inside.shape == shape and inside.strides[2:] == (C * x.itemsize, x.itemsize):
-        padded = inside
-    else:
-        padded = scratch(shape, x.dtype, 0)
-        padded[...] = 0
-        target = padded[:, above : above + inside.shape[1], left : left + inside.shape[2]]
-        target[...] = inside
+    padded = padded_rows(x, (first, first + (count - 1) * sh + kh), left, (width - 1) * sw + kw)
     image, row, column, number = padded.strides
     view = as_strided(
         padded,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 
 Unit = tuple[slice, slice]
@@ -51,3 +52,25 @@ def sum_units(
     for other in others:
         first += other
     return first
+
+
+def padded_rows(x: Array, rows: tuple[int, int], left: int, columns: int) -> Array:
+    """Rows from first to stop of x (n, H, W, C), of which those outside are 0, and so many columns.
+
+    `left` columns of 0 come first, and as many as are wanted last. Without padding it is x itself.
+    """
+    first, stop = rows
+    n, _, _, C = x.shape
+    inside = x[:, max(first, 0) : max(stop, 0), : max(columns - left, 0)]
+    shape = (n, stop - first, columns, C)
+    if inside.shape == shape and inside.strides[1:] == (
+        x.shape[2] * C * x.itemsize,
+        C * x.itemsize,
+        x.itemsize,
+    ):
+        return inside
+    padded = scratch(shape, x.dtype, 0)
+    padded[...] = 0
+    above = max(-first, 0)
+    padded[:, above : above + inside.shape[1], left : left + inside.shape[2]] = inside
+    return padded
