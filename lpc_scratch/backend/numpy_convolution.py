@@ -97,7 +97,7 @@ class ConvolutionOps(Reference):
             for k, (before, after) in zip(window, padding, strict=True)
         )
         for m in np.ndindex(stack):
-            if stride == (1, 1) and min(min(pair) for pair in turned) >= 0:
+            if stride == (1, 1):
                 kernels = W[m].reshape(*window, shape[-1], -1)[::-1, ::-1].swapaxes(2, 3)
                 kernels = np.ascontiguousarray(kernels).reshape(-1, shape[-1])
                 _convolve(dy[m], kernels, None, window, stride, turned, dx[m])

@@ -55,22 +55,18 @@ def sum_units(
 
 
 def padded_rows(x: Array, rows: tuple[int, int], left: int, columns: int) -> Array:
-    """Rows from first to stop of x (n, H, W, C), of which those outside are 0, and so many columns.
+    """Rows from first to stop of x (n, H, W, C), and so many columns; what is outside is 0.
 
-    `left` columns of 0 come first, and as many as are wanted last. Without padding it is x itself.
+    `left` columns of 0 come first; below 0, so many of x are left out. What needs no padding is
+    x itself, all else stands in scratch.
     """
-    first, stop = rows
-    n, _, _, C = x.shape
-    inside = x[:, max(first, 0) : max(stop, 0), : max(columns - left, 0)]
+    (first, stop), (n, _, width, C), number = rows, x.shape, x.itemsize
+    inside = x[:, max(first, 0) : max(stop, 0), max(-left, 0) : max(columns - left, 0)]
     shape = (n, stop - first, columns, C)
-    if inside.shape == shape and inside.strides[1:] == (
-        x.shape[2] * C * x.itemsize,
-        C * x.itemsize,
-        x.itemsize,
-    ):
+    if inside.shape == shape and x.strides[1:] == (width * C * number, C * number, number):
         return inside
     padded = scratch(shape, x.dtype, 0)
     padded[...] = 0
-    above = max(-first, 0)
-    padded[:, above : above + inside.shape[1], left : left + inside.shape[2]] = inside
+    above, before = max(-first, 0), max(left, 0)
+    padded[:, above : above + inside.shape[1], before : before + inside.shape[2]] = inside
     return padded
