@@ -92,6 +92,7 @@ class Conv2d(Linear):
 
     def predict(self, x: Array) -> Array:
         """y = patches(x) W + b."""
+        self.output_shape(x.shape[-3:])  # raises where a kernel does not fit
         return self._map(x, None)
 
     def output_shape(self, shape: Shape) -> Shape:
