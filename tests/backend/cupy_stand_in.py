@@ -13,7 +13,7 @@ from host_cuda import HostModule, begin_capture, capturing, end_capture, record
 
 _MAKERS = (
     *("array", "arange", "ascontiguousarray", "concatenate", "empty", "full", "ones"),
-    *("zeros", "zeros_like"),
+    *("pad", "where", "zeros", "zeros_like"),
 )
 
 

@@ -64,9 +64,13 @@ class Conv2d(Linear):
             raise ValueError(f"channels and filters must be at least 1, not {channels}, {filters}")
         self.channels = channels
         super().__init__(self.window[0] * self.window[1] * channels, filters, stack, dtype, backend)
-        self.bias: Array | None = self.b if bias else None
         if not bias:
             self.parameter_names = ("W",)
+
+    @property
+    def bias(self) -> Array | None:
+        """What is added, (..., 1, O): b, if it is a parameter."""
+        return self.b if "b" in self.parameter_names else None
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = patches(x) W + b."""
@@ -88,6 +92,7 @@ class Conv2d(Linear):
 
     def predict(self, x: Array) -> Array:
         """y = patches(x) W + b."""
+        self.output_shape(x.shape[-3:])  # raises where a kernel does not fit
         return self._map(x, None)
 
     def output_shape(self, shape: Shape) -> Shape:

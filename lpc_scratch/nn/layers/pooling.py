@@ -60,6 +60,7 @@ class MaxPool2d(Layer):
 
     def predict(self, x: Array) -> Array:
         """y = the largest of x in every window."""
+        self.output_shape(x.shape[-3:])  # raises where a window does not fit
         return self.ops.max_pool(x, self.window, self.stride)
 
     def output_shape(self, shape: Shape) -> Shape:
