@@ -64,9 +64,13 @@ class Conv2d(Linear):
             raise ValueError(f"channels and filters must be at least 1, not {channels}, {filters}")
         self.channels = channels
         super().__init__(self.window[0] * self.window[1] * channels, filters, stack, dtype, backend)
-        self.bias: Array | None = self.b if bias else None
         if not bias:
             self.parameter_names = ("W",)
+
+    @property
+    def bias(self) -> Array | None:
+        """b, or None where there is none."""
+        return self.b if "b" in self.parameter_names else None
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = patches(x) W + b."""
