@@ -73,8 +73,8 @@ class ConvolutionOps(Reference):
             one = _member(x, m, 4), _contiguous(dy[m])
             if _is_plain(window, stride, padding):
                 _plain_gradient(*one, dW[m])
-            elif _is_winograd(window, stride, C, O):
-                winograd.weight_gradient(*one, padding, dW[m])
+            elif _is_winograd(window, stride, kh * kw * C, O):
+                winograd.weight_gradient(*one, window[1], stride[1], padding, dW[m])
             else:
                 patches.weight_gradient(*one, window, stride, padding, dW[m])
         return dW
@@ -97,7 +97,7 @@ class ConvolutionOps(Reference):
             for k, (before, after) in zip(window, padding, strict=True)
         )
         for m in np.ndindex(stack):
-            if stride == (1, 1) and min(min(pair) for pair in turned) >= 0:
+            if stride == (1, 1):
                 kernels = W[m].reshape(*window, shape[-1], -1)[::-1, ::-1].swapaxes(2, 3)
                 kernels = np.ascontiguousarray(kernels).reshape(-1, shape[-1])
                 _convolve(dy[m], kernels, None, window, stride, turned, dx[m])
@@ -147,7 +147,7 @@ def _convolve(
     if _is_plain(window, stride, padding):
         _plain(x, W, b, out)
     elif _is_winograd(window, stride, *W.shape[:1], W.shape[1]):
-        winograd.convolve(x, W, b, padding, out)
+        winograd.convolve(x, W, b, window[1], stride[1], padding, out)
     else:
         patches.convolve(x, W, b, window, stride, padding, out)
 
@@ -157,7 +157,7 @@ def _is_plain(window: Pair, stride: Pair, padding: Padding) -> bool:
 
 
 def _is_winograd(window: Pair, stride: Pair, rows: int, O: int) -> bool:
-    return window == (3, 3) and stride == (1, 1) and min(rows // 9, O) >= WINOGRAD_FROM
+    return window[0] == 3 and stride[0] == 1 and min(rows // (3 * window[1]), O) >= WINOGRAD_FROM
 
 
 def _plain(x: Array, W: Array, b: Array | None, out: Array) -> None:

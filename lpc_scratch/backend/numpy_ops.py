@@ -43,7 +43,13 @@ class NumpyOps(ConvolutionOps, NormOps):
         return parameters >= self._compiled_from and _compiled_adam() is not None
 
     def gather(
-        self, source: Array, rows: Array, scale: float, shift: float, raw: Array, out: Array
+        self,
+        source: Array,
+        rows: Array,
+        scale: float | Array,
+        shift: float | Array,
+        raw: Array,
+        out: Array,
     ) -> Array:
         """Minibatch out = source[rows] * scale + shift."""
         np.take(source, rows, axis=0, out=raw, mode="clip")  # mode: NumPy would buffer `out`

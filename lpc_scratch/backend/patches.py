@@ -5,9 +5,9 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Unit, run_units, sum_units, units
+from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
 
-FLOATS = 32_768
+FLOATS = 131_072
 """Numbers of the patches of a unit."""
 
 
@@ -72,25 +72,29 @@ def weight_gradient(
 def input_gradient(
     dy: Array, W: Array, window: tuple, stride: tuple, padding: tuple, out: Array
 ) -> Array:
-    """dx (B, H, W, C) of dy (B, H', W', O) and W (kh kw C, O)."""
-    (B, H, width, C), (kh, kw), (sh, sw) = out.shape, window, stride
-    (top, bottom), (left, right) = padding
-    rows, columns = dy.shape[1:3]
+    """dx (B, H, W, C) of dy (B, H', W', O) and W (kh kw C, O).
+
+    A block of as many pixels as the stride has a convolution of dy: with the kernels turned and
+    shared out to the pixels of the block.
+    """
+    (B, H, width, C), (sh, sw), ((top, _), (left, _)) = out.shape, stride, padding
+    blocks = -(-(H + top) // sh), -(-(width + left) // sw)
+    W, seen = _turned(W, window, stride, C)
 
     def run(unit: Unit) -> None:
-        images, _ = unit
-        part = np.ascontiguousarray(dy[images])
-        patches = scratch((len(part), rows, columns, kh, kw, C), dy.dtype, 0)
-        np.matmul(part.reshape(-1, part.shape[-1]), W.T, out=patches.reshape(-1, len(W)))
-        padded = scratch((len(part), top + H + bottom, left + width + right, C), dy.dtype, 1)
-        padded[...] = 0
-        for i in range(kh):
-            for j in range(kw):
-                there = padded[:, i : i + sh * (rows - 1) + 1 : sh]
-                there[:, :, j : j + sw * (columns - 1) + 1 : sw] += patches[:, :, :, i, j]
-        out[images] = padded[:, top : top + H, left : left + width]
+        images, rows = unit
+        before = ((seen[0] - 1, 0), (seen[1] - 1, 0))
+        columns = _patches(dy[images], rows, blocks[1], seen, (1, 1), before, False)
+        y = scratch((len(dy[images]), *blocks, sh, sw, C), dy.dtype, 2)
+        np.matmul(columns, W, out=y.reshape(-1, W.shape[1]))
+        for i, j in np.ndindex(sh, sw):
+            row, column = (i - top) % sh, (j - left) % sw
+            pixels = out[images, row::sh, column::sw]
+            row, column = (row + top) // sh, (column + left) // sw
+            pixels[...] = y[:, row:, column:, i, j][:, : pixels.shape[1], : pixels.shape[2]]
 
-    run_units(run, units(B, 1, rows * columns * len(W), FLOATS))
+    numbers = blocks[0] * blocks[1] * (len(W) + W.shape[1])
+    run_units(run, [(images, slice(0, blocks[0])) for images, _ in units(B, 1, numbers, FLOATS)])
     return out
 
 
@@ -102,20 +106,10 @@ def _patches(
     With `twice` a patch is one column wider, and every second is left out.
     """
     (kh, kw), (sh, sw), ((top, _), (left, _)) = window, stride, padding
-    n, H, columns, C = x.shape
-    count = rows.stop - rows.start
+    n, _, _, C = x.shape
+    count, first = rows.stop - rows.start, rows.start * sh - top
     kw, sw, width = (kw + 1, 2, -(-width // 2)) if twice else (kw, sw, width)
-    shape = (n, (count - 1) * sh + kh, (width - 1) * sw + kw, C)
-    first = rows.start * sh - top  # row of x; above and below is padding
-    above, stop = max(-first, 0), min(first + shape[1], H)
-    inside = x[:, max(first, 0) : max(stop, 0), : max(shape[2] - left, 0)]
-    if inside.shape == shape and inside.strides[2:] == (C * x.itemsize, x.itemsize):
-        padded = inside
-    else:
-        padded = scratch(shape, x.dtype, 0)
-        padded[...] = 0
-        target = padded[:, above : above + inside.shape[1], left : left + inside.shape[2]]
-        target[...] = inside
+    padded = padded_rows(x, (first, first + (count - 1) * sh + kh), left, (width - 1) * sw + kw)
     image, row, column, number = padded.strides
     view = as_strided(
         padded,
@@ -136,3 +130,16 @@ def _widened(W: Array, window: tuple) -> Array:
     wide[:, :-1, :, 0] = W.reshape(kh, kw, C, O)
     wide[:, 1:, :, 1] = W.reshape(kh, kw, C, O)
     return wide.reshape(-1, 2 * O)
+
+
+def _turned(W: Array, window: tuple, stride: tuple, C: int) -> tuple[Array, tuple[int, int]]:
+    """Return the kernels of `input_gradient`, and the window of dy that a block sees.
+
+    Pixel i of a block is seen from pixel a of the window by row i + s (last - a) of a kernel.
+    """
+    (kh, kw), (sh, sw), O = window, stride, W.shape[1]
+    mh, mw = -(-kh // sh), -(-kw // sw)
+    whole = np.zeros((mh * sh, mw * sw, C, O), W.dtype)
+    whole[:kh, :kw] = W.reshape(kh, kw, C, O)
+    parts = whole.reshape(mh, sh, mw, sw, C, O)[::-1, :, ::-1]
+    return parts.transpose(0, 2, 5, 1, 3, 4).reshape(mh * mw * O, -1), (mh, mw)

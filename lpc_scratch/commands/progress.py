@@ -1,5 +1,6 @@
 """The progress of a run: a bar on a terminal, plain lines elsewhere, and a table at the end."""
 
+import math
 import sys
 from statistics import median
 
@@ -16,6 +17,8 @@ _SUMMARY = {
         *("etf_distance", "same_code", "distinct_codes"),
     )
 }
+
+_VALIDATION = "validation_accuracy"  # shown where there is a part that it is measured on
 
 
 class Bar:
@@ -35,6 +38,8 @@ class Bar:
     def measured(self, rows: list[Row]) -> None:
         """Show the mean test accuracy and NC1 from now on."""
         self._shown["test acc"] = f"{_mean(rows, 'test_accuracy'):.4f}"
+        if _has_validation(rows):
+            self._shown["validation acc"] = f"{_mean(rows, _VALIDATION):.4f}"
         self._shown["NC1"] = f"{_mean(rows, 'nc1'):.3g}"
 
     def close(self) -> None:
@@ -55,6 +60,8 @@ class Lines:
     def measured(self, rows: list[Row]) -> None:
         """Print the means over the members, and the throughput since the line before."""
         parts = {"loss": ".4g", "train_accuracy": ".4f", "test_accuracy": ".4f", "nc1": ".3g"}
+        if _has_validation(rows):
+            parts[_VALIDATION] = ".4f"
         shown = "  ".join(f"{name} {_mean(rows, name):{form}}" for name, form in parts.items())
         if self._rates:
             shown += f"  samples/s {median(self._rates):,.0f}"
@@ -73,11 +80,16 @@ def make_progress(epochs: int) -> Bar | Lines:
 def summary(rows: list[Row]) -> str:
     """Return a table of the last epoch, one line for each member."""
     last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-    table = [["seed", *_SUMMARY.values()]]
-    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in _SUMMARY)] for row in last]
+    columns = _SUMMARY | ({_VALIDATION: "validation acc"} if _has_validation(last) else {})
+    table = [["seed", *columns.values()]]
+    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in columns)] for row in last]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in table]
     return "\n".join(lines)
+
+
+def _has_validation(rows: list[Row]) -> bool:
+    return any(math.isfinite(row[_VALIDATION]) for row in rows)
 
 
 def _mean(rows: list[Row], name: str) -> float:

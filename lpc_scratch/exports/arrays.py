@@ -91,13 +91,13 @@ def evaluated_layers(run: Run, parent: Network | Layer, name: str = "") -> list[
 def write_npz(path: Path, run: Run, member: int) -> None:
     """Write the parameters of a network, and what else it takes to compute with them, atomically.
 
-    `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64),
-    `image_shape` (int64), `class_names` (text), `architecture` and `activation` (0-d text), `epoch`
-    and `seed` (0-d integers; a seed beyond 64 bits is text), `gamma` (0-d float64; see `origin`),
-    and for features of one's own `feature_mean` and `feature_deviation` (I,) float64. Of another
-    backbone than mlp there are `backbone` (0-d text), `channels`, `blocks`, `batch_norm`,
-    `stem_stride` and `norm_epsilon`, that of batch normalisation, too. Raises OSError if the file
-    cannot be written.
+    `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64,
+    or (I,) for pixels standardised per channel), `image_shape` (int64), `class_names` (text),
+    `architecture` and `activation` (0-d text), `epoch` and `seed` (0-d integers; a seed beyond 64
+    bits is text), `gamma` (0-d float64; see `origin`), and for features of one's own `feature_mean`
+    and `feature_deviation` (I,) float64. Of another backbone than mlp there are `backbone` (0-d
+    text), `channels`, `blocks`, `batch_norm`, `stem_stride` and `norm_epsilon`, that of batch
+    normalisation, too. Raises OSError if the file cannot be written.
     """
     arrays = member_parameters(run, member) | {
         "scale": np.array(run.scale),

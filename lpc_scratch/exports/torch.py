@@ -34,10 +34,11 @@ def write_torch(path: Path, run: Run, member: int) -> None:
     flip: they do nothing in evaluation. The tensors are `0.weight` (O, I), `0.bias` (O,), …, by the
     layers' positions.
 
-    The networks of the backbones cnn and resnet take images (N, C, H, W), where ours take rows of
-    (H, W, C), and are Conv2d, BatchNorm2d, activation, …, Flatten, Linear, Linear. A residual block
-    is a module of your own, `Residual`, as in the second example: tensors in it are
-    `3.branch.0.weight`, `3.shortcut.0.weight`, ….
+    The networks of the backbones cnn and resnet are Conv2d, BatchNorm2d, activation, …, Flatten,
+    Linear, Linear, and take images (N, C, H, W), where ours take rows: those are, standardised,
+    `rows.reshape(-1, H, W, C).permute(0, 3, 1, 2)`. A residual block is a module of your own,
+    `Residual`, as in the second example: tensors in it are `3.branch.0.weight`,
+    `3.shortcut.0.weight`, ….
 
     The metadata has one entry, `lpc_scratch`, of JSON: texts by name, each of them JSON again.
     `layers` are the Sequential's modules in words, which Python evaluates with the names of
@@ -72,7 +73,7 @@ def write_torch(path: Path, run: Run, member: int) -> None:
                 return self.shortcut(x) + self.branch(x)
 
         names = vars(nn) | {"Residual": Residual}
-        network = nn.Sequential(*(eval(layer, names) for layer in layers)).eval()
+        network = nn.Sequential(*[eval(layer, names) for layer in layers]).eval()
     """
     layers = evaluated_layers(run, run.network)
     of, shape = member_parameters(run, member), (run.network.features,)

@@ -3,8 +3,8 @@
 A run that does not fit is otherwise found out late: the system ends the process without a word,
 in the middle of training. What is counted here are the arrays that grow with a setting, at the
 moment when most of them are there at once. In the shapes E is the number of networks, N and M are
-the samples of training and test set, B those of a batch, F features, D latent dimensions, K
-classes, and P is the number of parameters of one network.
+the samples that are trained on and the others, B those of a batch, F features, D latent dimensions,
+K classes, and P is the number of parameters of one network.
 """
 
 from dataclasses import dataclass, replace
@@ -29,6 +29,7 @@ _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `f
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
 _ROW = 4000  # bytes of a row of `result.Row`: a dictionary of some thirty numbers, and its text
+_PATCHES = 2**28  # bytes that the patches of a convolution take on a GPU at most
 _COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
@@ -86,7 +87,9 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     From some 100 MB on it is between 0.8 and 1.5 of what is taken: temporaries of a few numbers
     are not counted, and what one part of a run gives back is not all of use to the next.
     """
-    E, N, M = len(config.seeds), len(dataset.x_train), len(dataset.x_test)
+    E, N = len(config.seeds), len(dataset.x_train)
+    others = [x for x in (dataset.x_test, dataset.x_validation) if x is not None]
+    M = sum(map(len, others))
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
     network = _layers(config, dataset)
     weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
@@ -111,7 +114,8 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     drawn = E * max(weight.size for weight in weights) * (2 * _WIDE + size)  # in float64
     orders = 2 * E * N * _WIDE  # (E, N), and the rows that it is stacked from
     rows = min(chunk_of(widest), max(N, M))
-    chunk = rows * (F + 2 * E * widest) * size  # two layers at once
+    at_once = 3 if config.backbone == "resnet" else 2  # of the layers; a block's input is the third
+    chunk = rows * (F + at_once * E * widest) * size
     latent_and_logits = E * (D + K) * size  # of one sample
     inference = chunk + latent_and_logits * max(2 * N, N + 2 * M)  # the chunks', and all together
 
@@ -140,9 +144,11 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         throughout = standardised + vectors + buffers + compiler
         later = throughout + max(orders, inference, measuring, histogram, saving)
         return RequiredMemory(_with_losses(measured + max(parameters + drawn, later)), 0)
-    data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
+    data = standardised or dataset.x_train.nbytes + sum(x.nbytes for x in others)
     data += dataset.y_train.nbytes
-    device = data + orders + max(4 * parameters, vectors + buffers + inference)
+    # The patches of 3 x 3 kernels are nine times the images; on a CPU few exist at once.
+    patches = 0 if config.backbone == "mlp" else min(_PATCHES, 9 * E * B * widest * size)
+    device = data + orders + max(4 * parameters, vectors + buffers + patches + inference)
     host = measured + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))
 

@@ -40,9 +40,10 @@ RUNS = {
     "silu in float64": {"activation": "silu", "dtype": "float64"},
     "tanh in float64": {"activation": "tanh", "dtype": "float64"},
     "several seeds": {"seeds": (3, 5), "gammas": (0.1, 1.0)},
+    "per channel": {"per_channel": True},
 }
 IMAGES = {
-    "cnn": {"backbone": "cnn", "channels": (4, 5), "crop": 1},
+    "cnn": {"backbone": "cnn", "channels": (4, 5), "crop": 1, "per_channel": True},
     "cnn, none with silu": {
         "backbone": "cnn",
         "channels": (4,),
@@ -252,10 +253,12 @@ def test_torch_computes_the_logits_of_all_test_images(runs, digits, tmp_path, na
         network = make_torch(torch, about).to(getattr(torch, run.config.dtype))
         network.load_state_dict(load_file(file))
         x = torch.from_numpy(digits.x_test).to(getattr(torch, run.config.dtype))
+        scale, shift = (torch.tensor(about[name], dtype=x.dtype) for name in ("scale", "shift"))
+        x = x * scale + shift
         if run.config.backbone != "mlp":
-            x = x.reshape(-1, 1, *about["image_shape"])
+            x = x.reshape(-1, *about["image_shape"], 1).permute(0, 3, 1, 2)
         with torch.no_grad():
-            logits = network(x * about["scale"] + about["shift"]).numpy()
+            logits = network(x).numpy()
         assert_close(logits, of_member(run, member, run.logits(digits.x_test)))
 
 
