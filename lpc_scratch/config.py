@@ -44,11 +44,18 @@ class TrainConfig:
     data_dir: Path | None = setting(None, "data", axis=False, on_resume=True, in_results=False)
     """Folder that holds the files of mnist, cifar-10 and the like; looked in first."""
     data_seed: int = setting(0, "data", at_least=0, at_most=2**32 - 1)
-    """Seed of the split of digits and of the points of gaussians."""
+    """Seed of the split of digits, of the points of gaussians, and of what validation-share and
+    training-samples draw."""
     gaussian_classes: int = setting(4, "data", at_least=2, at_most=10_000)
     """Number of classes of gaussians."""
     gaussian_dims: int = setting(20, "data", at_least=1, at_most=_LARGEST)
     """Number of dimensions of gaussians."""
+    per_channel: bool = setting(False, "data", later=True)
+    """Standardise images by the mean and deviation of each channel in place of to [-1, 1]."""
+    validation_share: float = setting(0.0, "data", share=True, later=True)
+    """Share of the training set that is held out and measured on, by class, from 0 to below 1."""
+    training_samples: int = setting(0, "data", at_least=0, later=True)
+    """Samples of the training set that are trained on, drawn by class; 0 for all."""
 
     architecture: Architecture = setting("binary", "model")
     """Latent layer: binary (linear, penalised), linear, nonlinear (ReLU) or none."""

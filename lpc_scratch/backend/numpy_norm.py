@@ -15,7 +15,7 @@ from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_threads, num_threads, split
 
-CHUNK = 16_384
+CHUNK = 131_072
 """Numbers that a pass works on at once."""
 
 LINE = 2_048
@@ -39,8 +39,7 @@ class NormOps(Reference):
                 center = _fold(chunk, C) / number
                 t = scratch(chunk.shape, x.dtype)
                 np.subtract(chunk, _along(center, chunk), out=t)
-                t *= t
-                return number, center, _fold(t, C)
+                return number, center, _products(t, t, C)
 
             numbers, centers, squares = map(np.array, zip(*_each(moments, lines), strict=True))
             weights = numbers[:, None] / len(rows)
@@ -64,14 +63,12 @@ class NormOps(Reference):
         for m in np.ndindex(mean.shape[:-2]):
             lines = _lines(x[m].reshape(-1, C))
             target = y[m].reshape(lines.shape)
-            center, factor, addend = (
-                _along(v, lines) for v in (mean[m], inverse[m] * scale[m], shift[m])
-            )
+            factor = np.float64(inverse[m]) * scale[m]
+            addend = _along(shift[m] - mean[m] * factor, lines)
+            factor = _along(factor, lines)
 
             def norm(part: slice) -> None:
-                t = target[part]
-                np.subtract(lines[part], center, out=t)
-                t *= factor
+                t = np.multiply(lines[part], factor, out=target[part])
                 t += addend
 
             _each(norm, lines)
@@ -99,24 +96,33 @@ class NormOps(Reference):
 
             def sums(part: slice) -> tuple[Array, Array]:
                 t = np.subtract(lines[part], center, out=scratch(lines[part].shape, x.dtype))
-                t *= upstream[part]
-                return _fold(t, C), _fold(upstream[part], C)
+                return _products(t, upstream[part], C), _fold(upstream[part], C)
 
             products, totals = (np.sum(s, axis=0) for s in zip(*_each(sums, lines), strict=True))
             dscale[m], dshift[m] = products * inverse[m], totals
-            slope = _along(inverse[m] ** 2 * products / number, lines)
-            level = _along(totals / number, lines)
-            factor = _along(scale[m] * inverse[m], lines)
+            factor = np.float64(inverse[m]) * scale[m]
+            slope = factor * np.float64(inverse[m]) ** 2 * products / number
+            level = _along(factor * totals / number - slope * mean[m], lines)
+            factor, slope = _along(factor, lines), _along(slope, lines)
 
             def norm(part: slice) -> None:
-                t = np.subtract(lines[part], center, out=scratch(lines[part].shape, x.dtype))
-                t *= slope
+                t = np.multiply(lines[part], slope, out=scratch(lines[part].shape, x.dtype))
                 t += level
-                np.subtract(upstream[part], t, out=target[part])
-                target[part] *= factor
+                d = np.multiply(upstream[part], factor, out=target[part])
+                d -= t
 
             _each(norm, lines)
         return dx
+
+
+def channel_sums(x: Array, out: Array | None = None) -> Array:
+    """Sum over rows (..., N, C) to (..., 1, C), in float64."""
+    total = np.empty((*x.shape[:-2], 1, x.shape[-1]), x.dtype) if out is None else out
+    for m in np.ndindex(x.shape[:-2]):
+        lines = _lines(x[m])
+        sums = _each(lambda part, lines=lines: _fold(lines[part], x.shape[-1]), lines)
+        total[m] = np.sum(sums, axis=0)
+    return total
 
 
 def _lines(rows: Array) -> Array:
@@ -137,6 +143,12 @@ def _along(vector: Array, lines: Array) -> Array:
 def _fold(chunk: Array, C: int) -> Array:
     """Sum of every channel, in float64: along a chunk of few lines in its dtype."""
     return np.add.reduce(np.add.reduce(chunk, axis=0).reshape(-1, C), axis=0, dtype=np.float64)
+
+
+def _products(a: Array, b: Array, C: int) -> Array:
+    """Sum of a b for every channel, as `_fold` does it."""
+    line = np.einsum("ij,ij->j", a, b)
+    return np.add.reduce(line.reshape(-1, C), axis=0, dtype=np.float64)
 
 
 def _each(function: Callable[[slice], Any], lines: Array) -> list:

@@ -61,11 +61,11 @@ def evaluated_layers(run: Run) -> list[tuple[str, str]]:
 def write_npz(path: Path, run: Run, member: int) -> None:
     """Write the parameters of a network, and what else it takes to compute with them, atomically.
 
-    `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64),
-    `image_shape` (int64), `class_names` (text), `architecture` and `activation` (0-d text), `epoch`
-    and `seed` (0-d integers; a seed beyond 64 bits is text), `gamma` (0-d float64; see `origin`),
-    and for features of one's own `feature_mean` and `feature_deviation` (I,) float64. Raises
-    OSError if the file cannot be written.
+    `numpy.load(path)` gives the arrays of `member_parameters`, and `scale`, `shift` (0-d float64,
+    or (I,) for pixels standardised per channel), `image_shape` (int64), `class_names` (text),
+    `architecture` and `activation` (0-d text), `epoch` and `seed` (0-d integers; a seed beyond 64
+    bits is text), `gamma` (0-d float64; see `origin`), and for features of one's own `feature_mean`
+    and `feature_deviation` (I,) float64. Raises OSError if the file cannot be written.
     """
     arrays = member_parameters(run, member) | {
         "scale": np.array(run.scale),
@@ -91,9 +91,9 @@ def write_torch(path: Path, run: Run, member: int) -> None:
     evaluation. The tensors are `0.weight` (O, I), `0.bias` (O,), …, by the layers' positions.
 
     The metadata has one entry, `lpc_scratch`, of JSON: texts by name, each of them JSON again.
-    `layers` are the Sequential's modules in words; `scale` and `shift`: the input is
-    x * scale + shift, after (x - `feature_mean`) / `feature_deviation` where those are not null;
-    `class_names`; and `epoch`, `seed` and `gamma` as in `origin`.
+    `layers` are the Sequential's modules in words; `scale` and `shift`, numbers or lists of I: the
+    input is x * scale + shift, after (x - `feature_mean`) / `feature_deviation` where those are not
+    null; `class_names`; and `epoch`, `seed` and `gamma` as in `origin`.
 
     Raises ConfigError as `evaluated_layers`, and OSError if the file cannot be written.
 

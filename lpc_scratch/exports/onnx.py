@@ -113,10 +113,10 @@ def _standardise(graph: _Graph, run: Run) -> None:
         graph.add("Div", "feature_deviation", output="of_unit_deviation")
         if dtype != np.float64:
             graph.add("Cast", output="cast", to=helper.np_dtype_to_tensor_dtype(dtype))
-    if run.scale != 1:
+    if np.any(run.scale != 1):
         graph.constant("scale", np.array(run.scale, dtype))
         graph.add("Mul", "scale", output="scaled")
-    if run.shift != 0:
+    if np.any(run.shift != 0):
         graph.constant("shift", np.array(run.shift, dtype))
         graph.add("Add", "shift", output="shifted")
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lpc_scratch.backend import Array
+from lpc_scratch.nn.layers import Activation
 from lpc_scratch.nn.network import Network
 
 CHUNK = 2048
@@ -42,6 +43,34 @@ def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
         logits.append(network.classifier.predict(latents[-1]))
     concatenate = network.backend.xp.concatenate
     return concatenate(latents, axis=-2), concatenate(logits, axis=-2)
+
+
+def hidden_layers(network: Network, x: ArrayLike) -> dict[str, Array]:
+    """Return what leaves every activation of the backbone, and the latent layer, of every row of x.
+
+    Parameters
+    ----------
+    network, x
+        As for `latent_and_logits`.
+
+    Returns
+    -------
+    dict of str to array (..., N, F)
+        On the host, by the layers' names in the order of the forward pass, then `latent`. Of images
+        (..., N, H, W, F), the mean over rows and columns. Activations within a residual block are
+        not among them.
+    """
+    outputs: dict[str, list[Array]] = {}
+    for rows in _chunks(network, x):
+        y = network.standardise(rows)
+        layers = {f"hidden.{name}": layer for name, layer in network.backbone.children.items()}
+        for name, layer in (layers | {"latent": network.latent_layer}).items():
+            y = layer.predict(y)
+            if isinstance(layer, Activation) or name == "latent":
+                images = layer is not network.latent_layer and y.ndim > 2 + len(network.stack)
+                seen = y.mean(axis=(-3, -2)) if images else y
+                outputs.setdefault(name, []).append(network.backend.to_host(seen).copy())
+    return {name: np.concatenate(parts, axis=-2) for name, parts in outputs.items()}
 
 
 def standardised(network: Network, x: ArrayLike) -> Array:

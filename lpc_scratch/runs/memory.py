@@ -3,8 +3,8 @@
 A run that does not fit is otherwise found out late: the system ends the process without a word,
 in the middle of training. What is counted here are the arrays that grow with a setting, at the
 moment when most of them are there at once. In the shapes E is the number of networks, N and M are
-the samples of training and test set, B those of a batch, F features, D latent dimensions, K
-classes, and P is the number of parameters of one network.
+the samples that are trained on and the others, B those of a batch, F features, D latent dimensions,
+K classes, and P is the number of parameters of one network.
 """
 
 from dataclasses import dataclass, replace
@@ -86,7 +86,9 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     From some 100 MB on it is between 0.8 and 1.5 of what is taken: temporaries of a few numbers
     are not counted, and what one part of a run gives back is not all of use to the next.
     """
-    E, N, M = len(config.seeds), len(dataset.x_train), len(dataset.x_test)
+    E, N = len(config.seeds), len(dataset.x_train)
+    others = [x for x in (dataset.x_test, dataset.x_validation) if x is not None]
+    M = sum(map(len, others))
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
     network = _layers(config, dataset)
     weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
@@ -140,7 +142,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         throughout = standardised + vectors + buffers + compiler
         later = throughout + max(orders, inference, measuring, histogram, saving)
         return RequiredMemory(_with_losses(measured + max(parameters + drawn, later)), 0)
-    data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
+    data = standardised or dataset.x_train.nbytes + sum(x.nbytes for x in others)
     data += dataset.y_train.nbytes
     device = data + orders + max(4 * parameters, vectors + buffers + inference)
     host = measured + max(drawn, orders, measuring, histogram, saving + saved)

@@ -53,8 +53,9 @@ class Trainer:
         One network, or a stack of E if the configuration has several seeds.
     optimizer : Optimizer or Parts
         Works on the network's flat parameters.
-    x_train, x_test, y_train : array
-        The data on the device; inputs in the form that `latent_and_logits` takes.
+    x_train, x_test, x_validation, y_train : array
+        The data on the device; inputs in the form that `latent_and_logits` takes. `x_validation`
+        is None where there is no such part.
     seconds : float
         Time spent in epochs, measurements not counted.
     samples_per_second : float
@@ -90,7 +91,9 @@ class Trainer:
 
         self.batch_size = min(config.batch_size, len(dataset.x_train))
         self.steps_per_epoch = config.steps_per_epoch(len(dataset.x_train))
-        self._reader, self.x_train, self.x_test = self._bring_inputs()
+        self._reader, inputs = self._bring_inputs()
+        self.x_train, self.x_test, *validation = inputs
+        self.x_validation = validation[0] if validation else None
         self.y_train = self.backend.to_device(dataset.y_train)
         self._executor = self._choose_executor()
 
@@ -174,7 +177,7 @@ class Trainer:
         return self.backend.to_host(losses)
 
     def latent_and_logits(self, x: Array) -> tuple[Array, Array]:
-        """Return latent (..., n, D) and logits (..., n, K) of `x_train` or `x_test`, as they are.
+        """Return latent (..., n, D) and logits (..., n, K) of `x_train` and the like, as they are.
 
         Without dropout, on the device.
         """
@@ -208,18 +211,19 @@ class Trainer:
         orders = [generator(s, "shuffle", epoch).permutation(samples) for s in self.config.seeds]
         return np.stack(orders).reshape(*self.network.stack, samples)
 
-    def _bring_inputs(self) -> tuple[Network, Array, Array]:
-        """Return training and test inputs on the device, and the network that takes them so.
+    def _bring_inputs(self) -> tuple[Network, list[Array]]:
+        """Return the inputs on the device, and the network that takes them so.
 
-        Pixels stay as stored, in one byte each, and are standardised a minibatch at a time.
-        Features of one's own are standardised here once, in float64.
+        They are those of training, test and, where there is one, the validation part. Pixels stay
+        as stored, in one byte each, and are standardised a minibatch at a time. Features of one's
+        own are standardised here once, in float64.
         """
-        inputs = (self.dataset.x_train, self.dataset.x_test)
-        if self.dataset.feature_mean is None:
-            x_train, x_test = map(self.backend.to_device, inputs)
-            return self.network, x_train, x_test
-        x_train, x_test = (standardised(self.network, x) for x in inputs)
-        return self.network.shown(Standardisation()), x_train, x_test
+        data = self.dataset
+        inputs = [x for x in (data.x_train, data.x_test, data.x_validation) if x is not None]
+        if data.feature_mean is None:
+            return self.network, [self.backend.to_device(x) for x in inputs]
+        there = [standardised(self.network, x) for x in inputs]
+        return self.network.shown(Standardisation()), there
 
     def _make_step(self, network: Network, optimizer: Optimizer | Parts) -> TrainingStep:
         data = (self.x_train, self.y_train)

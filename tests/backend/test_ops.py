@@ -117,6 +117,22 @@ def test_features_in_floats_are_gathered_like_pixels(device, rng, dtype):
     assert np.allclose(to_host(result), source[rows] * 2.0 - 1.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("stored", [np.uint8, np.float32])
+@pytest.mark.parametrize("features", [1, 7, 300])
+def test_every_feature_may_have_a_scale_and_a_shift_of_its_own(
+    device, rng, dtype, stored, features
+):
+    ops, to_device, to_host = device
+    source = rng.integers(255, size=(20, features)).astype(stored)
+    rows, factors = rng.integers(20, size=(2, 6)), rng.normal(size=(2, features)).astype(dtype)
+    raw, out = np.empty((2, 6, features), stored), np.empty((2, 6, features), dtype)
+    result = ops.gather(*map(to_device, (source, rows, *factors, raw, out)))
+    expected = source[rows] * factors[0].astype(float) + factors[1]
+    assert result.dtype == dtype
+    assert np.allclose(to_host(result), expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["softmax_cross_entropy", "double_softmax_cross_entropy"])
 def test_labels_can_be_common_to_all_members(device, rng, name):
     ops, to_device, to_host = device

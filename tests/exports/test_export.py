@@ -38,6 +38,7 @@ RUNS = {
     "silu in float64": {"activation": "silu", "dtype": "float64"},
     "tanh in float64": {"activation": "tanh", "dtype": "float64"},
     "several seeds": {"seeds": (3, 5), "gammas": (0.1, 1.0)},
+    "per channel": {"per_channel": True},
 }
 FILES = {"onnx": "model.onnx", "torch": "model-torch.safetensors", "npz": "model.npz"}
 FUNCTIONS = {
@@ -216,7 +217,8 @@ def test_torch_computes_the_logits_of_all_test_images(runs, digits, tmp_path, na
     network.load_state_dict(load_file(file))
     x = torch.from_numpy(digits.x_test).to(getattr(torch, run.config.dtype))
     with torch.no_grad():
-        logits = network(x * about["scale"] + about["shift"]).numpy()
+        scale, shift = (torch.tensor(about[name], dtype=x.dtype) for name in ("scale", "shift"))
+        logits = network(x * scale + shift).numpy()
     assert_close(logits, of_member(run, 0, run.logits(digits.x_test)))
 
 

@@ -61,7 +61,20 @@ extern "C" __global__ void gather_bytes(const unsigned char* source, const long 
     if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
 }
 
-// The same for features in float
+// The same with a scale and a shift of every feature
+extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source,
+                                                   const long long* rows, const real* scale,
+                                                   const real* shift, real* out,
+                                                   int features, long long n)
+{
+    long long i = element();
+    if (i >= n) return;
+    int feature = i % features;
+    real stored = source[rows[i / features] * features + feature];
+    out[i] = stored * scale[feature] + shift[feature];
+}
+
+// The first for features in float
 extern "C" __global__ void gather_floats(const float* source, const long long* rows,
                                          real scale, real shift, real* out,
                                          int features, long long n)
@@ -70,7 +83,7 @@ extern "C" __global__ void gather_floats(const float* source, const long long* r
     if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
 }
 
-// The same for features in double
+// The first for features in double
 extern "C" __global__ void gather_doubles(const double* source, const long long* rows,
                                           real scale, real shift, real* out,
                                           int features, long long n)

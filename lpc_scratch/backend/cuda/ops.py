@@ -117,17 +117,22 @@ class CudaOps(ImageOps):
         self,
         source: Array,
         rows: Array,
-        scale: float,
-        shift: float,
+        scale: float | Array,
+        shift: float | Array,
         raw: Array,
         out: Array,
     ) -> Array:
         """Minibatch out = source[rows] * scale + shift; `raw` is not needed."""
-        kernel = _GATHERS[source.dtype.name]
-        numbers = (out.dtype.type(scale), out.dtype.type(shift))
+        kernel, factors = _GATHERS[source.dtype.name], (scale, shift)
+        if isinstance(scale, cupy.ndarray):
+            if source.dtype != np.uint8:  # pixels alone have a scale of every feature
+                return super().gather(source, rows, scale, shift, raw, out)
+            kernel += "_by_feature"
+        else:
+            factors = (out.dtype.type(scale), out.dtype.type(shift))
         sizes = (np.int32(out.shape[-1]), np.int64(out.size))
         grid = (blocks(out.size),)
-        launch(kernel, out.dtype, grid, source, plain(rows), *numbers, out, *sizes)
+        launch(kernel, out.dtype, grid, source, plain(rows), *factors, out, *sizes)
         return out
 
     def gather_labels(self, labels: Array, rows: Array, out: Array) -> Array:
