@@ -50,7 +50,13 @@ class NumpyOps(ConvolutionOps, NormOps):
         return parameters >= self._compiled_from and _compiled_adam() is not None
 
     def gather(
-        self, source: Array, rows: Array, scale: float, shift: float, raw: Array, out: Array
+        self,
+        source: Array,
+        rows: Array,
+        scale: float | Array,
+        shift: float | Array,
+        raw: Array,
+        out: Array,
     ) -> Array:
         """Minibatch out = source[rows] * scale + shift."""
         np.take(source, rows, axis=0, out=raw, mode="clip")  # mode: NumPy would buffer `out`
@@ -210,7 +216,7 @@ def _compiled_adam() -> Callable[..., None] | None:
     return adam_step
 
 
-def _is_long(*arrays: Array | None) -> bool:
+def _is_long(*arrays: Any) -> bool:
     """Return whether arrays are images that are worth a second thread, one number by another."""
     return all(
         a is not None and a.size >= LONG and a.flags.c_contiguous and a.shape == arrays[0].shape
@@ -218,7 +224,7 @@ def _is_long(*arrays: Array | None) -> bool:
     )
 
 
-def _in_chunks(function: Callable[..., Any], *arrays: Array) -> Array:
+def _in_chunks(function: Callable[..., Any], *arrays: Any) -> Array:
     """Call a function on equal parts of arrays, the last of which it fills; return that."""
     flat = [array.reshape(-1) for array in arrays]
     in_chunks(lambda part: function(*(array[part] for array in flat)), flat[0].size)
