@@ -76,20 +76,20 @@ class NumpyOps(ConvolutionOps, NormOps):
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
         """y = max(x, 0)."""
-        if _is_long(x, out):
+        if out is not None and _are_long(x, out):
             return _in_chunks(lambda x, y: np.maximum(x, _zeros(x.size, x.dtype), out=y), x, out)
         # Against a row of zeros NumPy takes its SIMD loop, against the scalar 0 it does not.
         return np.maximum(x, _zeros(x.shape[-1], x.dtype), out=out)
 
     def relu_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """dx = dy [y > 0]."""
-        if _is_long(dy, y, out):
+        if out is not None and _are_long(dy, y, out):
             return _in_chunks(_relu_backward, dy, y, out)
         return _relu_backward(dy, y, out)
 
     def add(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Elementwise sum."""
-        if _is_long(a, b, out):
+        if out is not None and _are_long(a, b, out):
             return _in_chunks(np.add, a, b, out)
         return np.add(a, b, out=out)
 
@@ -216,15 +216,15 @@ def _compiled_adam() -> Callable[..., None] | None:
     return adam_step
 
 
-def _is_long(*arrays: Any) -> bool:
-    """Return whether arrays are images that are worth a second thread, one number by another."""
+def _are_long(*arrays: Array) -> bool:
+    """Return whether arrays are worth a second thread, and can be cut where others are."""
     return all(
-        a is not None and a.size >= LONG and a.flags.c_contiguous and a.shape == arrays[0].shape
-        for a in arrays
+        array.size >= LONG and array.flags.c_contiguous and array.shape == arrays[0].shape
+        for array in arrays
     )
 
 
-def _in_chunks(function: Callable[..., Any], *arrays: Any) -> Array:
+def _in_chunks(function: Callable[..., Any], *arrays: Array) -> Array:
     """Call a function on equal parts of arrays, the last of which it fills; return that."""
     flat = [array.reshape(-1) for array in arrays]
     in_chunks(lambda part: function(*(array[part] for array in flat)), flat[0].size)

@@ -5,24 +5,24 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Pair, Padding, Unit, padded_rows, run_units, sum_units, units
+from lpc_scratch.backend.units import Padding, Pair, Unit, padded_rows, run_units, sum_units, units
 
 
 def convolve(
     x: Array, W: Array, b: Array | None, window: Pair, stride: Pair, padding: Padding, out: Array
 ) -> None:
     """y of x (B, H, W, C), W (kh kw C, O), b (1, O) or None; see `Reference.conv2d`."""
-    B, H, width, O = out.shape
+    B, H, width, outputs = out.shape
     shift = None if b is None else np.tile(b[0], width)
 
     def run(unit: Unit) -> None:
         images, rows = unit
         y = out[images, rows]
         np.matmul(
-            _patches(x[images], rows, width, window, stride, padding), W, out=y.reshape(-1, O)
+            _patches(x[images], rows, width, window, stride, padding), W, out=y.reshape(-1, outputs)
         )
         if shift is not None:
-            lines = y.reshape(-1, width * O)
+            lines = y.reshape(-1, width * outputs)
             lines += shift
 
     run_units(run, units(B, H, len(W) * width))
@@ -32,13 +32,13 @@ def weight_gradient(
     x: Array, dy: Array, window: Pair, stride: Pair, padding: Padding, out: Array
 ) -> None:
     """dW (kh kw C, O) of x (B, H, W, C) and dy (B, H', W', O)."""
-    B, H, width, O = dy.shape
+    B, H, width, outputs = dy.shape
 
     def run(unit: Unit, total: Array) -> None:
         images, rows = unit
         patches = _patches(x[images], rows, width, window, stride, padding)
         product = scratch(total.shape, x.dtype, 2)
-        total += np.matmul(patches.T, dy[images, rows].reshape(-1, O), out=product)
+        total += np.matmul(patches.T, dy[images, rows].reshape(-1, outputs), out=product)
 
     out[...] = sum_units(run, units(B, H, len(out) * width), out.shape, x.dtype)
 
