@@ -216,3 +216,12 @@ def test_mnist_trains_where_it_is_present(tmp_path, monkeypatch):
     last = read_metrics(tmp_path / "run" / "metrics.csv")[-1]
     assert last["test_accuracy"] > 0.93
     assert last["distinct_codes"] == 10
+
+
+def test_validation_accuracy_is_shown_where_a_part_is_held_out(capsys, tmp_path, undrawn):
+    small = ["--hidden", "16", "--latent-dim", "4", "--epochs", "0"]
+    for share, shown in (("0.2", True), ("0", False)):
+        output = ["--output", str(tmp_path / share)]
+        assert main([*small, *output, "--validation-share", share]) == 0
+        text = capsys.readouterr().out
+        assert ("validation acc" in text, "validation_accuracy 0." in text) == (shown, shown)
