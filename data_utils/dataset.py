@@ -13,17 +13,21 @@ class DatasetDescription:
     ----------
     class_names : one name for each of the K classes
     image_shape : shape of one input: ``(28, 28)`` for an image, ``(I,)`` otherwise
-    scale, shift : ``x * scale + shift`` standardises inputs as stored
+    scale, shift : ``x * scale + shift`` standardises inputs as stored; numbers, or float64 (I,) for
+        each feature its own
     feature_mean, feature_deviation : (I,) float64, what is subtracted from features before that,
         and what they are divided by; None where nothing is
+    white : the stored value of a white pixel, where `scale` and `shift` do not tell it as they do
+        where they make black -1 and white 1
     """
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
-    scale: float = field(repr=False)
-    shift: float = field(repr=False)
+    scale: float | np.ndarray = field(repr=False)
+    shift: float | np.ndarray = field(repr=False)
     feature_mean: np.ndarray | None = field(default=None, repr=False)
     feature_deviation: np.ndarray | None = field(default=None, repr=False)
+    white: int | None = field(default=None, repr=False)
 
     @property
     def num_classes(self) -> int:
@@ -51,6 +55,8 @@ class Dataset(DatasetDescription):
     y_train : (N,) int64 training labels in 0..K-1; every class occurs
     x_test : (M, I) test inputs, of the same kind
     y_test : (M,) int64 test labels in 0..K-1
+    x_validation, y_validation : part of the training set that is not trained on, of the same kind;
+        None where there is none
     """
 
     name: str
@@ -58,3 +64,5 @@ class Dataset(DatasetDescription):
     y_train: np.ndarray = field(repr=False)
     x_test: np.ndarray = field(repr=False)
     y_test: np.ndarray = field(repr=False)
+    x_validation: np.ndarray | None = field(default=None, repr=False)
+    y_validation: np.ndarray | None = field(default=None, repr=False)

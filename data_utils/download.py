@@ -15,13 +15,13 @@ TIMEOUT = (5.0, 20.0)  # seconds to connect, and to wait for the next bytes
 
 
 def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
-    """Download the four files of a data set into a folder.
+    """Download the files of a data set, or the archive that holds them, into a folder.
 
     The first mirror that fails is left at once for the next, so that a machine without a network
     hears of it soon. Files that arrived intact are kept.
 
-    Returns the paths of the `Source.files`, in their order. Raises DatasetError if the folder
-    cannot be created, or no mirror delivered all files; the message says how each one failed.
+    Returns the paths of what is `Source.served`, in its order. Raises DatasetError if the folder
+    cannot be created, or no mirror delivered all of it; the message says how each one failed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,14 +37,14 @@ def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
                 return tuple(
                     Path(
                         pooch.retrieve(
-                            f"{mirror}{file.name}.gz",
-                            known_hash=f"sha256:{file.packed}",
-                            fname=f"{file.name}.gz",
+                            mirror + file,
+                            known_hash=known,
+                            fname=file,
                             path=folder,
                             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT),
                         )
                     )
-                    for file in source.files
+                    for file, known in source.served.items()
                 )
         except (OSError, ValueError) as error:  # no connection or disk; another content
             failures.append((mirror, error))

@@ -1,58 +1,33 @@
-"""The IDX format of MNIST and its kin: from a file to an array.
+"""The IDX format of MNIST and its kin: from the bytes of a file to an array.
 
 A file is two zero bytes, a byte for the element type, a byte for the number of dimensions, each
 dimension as a big-endian 32-bit integer, then the elements in C order.
 """
 
-import gzip
-import io
 import math
-import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data_utils.errors import DatasetError
+from data_utils.files import REMEDY
+from data_utils.source import Parts
 
 UINT8 = 0x08  # the only element type that these data sets use
-GZIP = b"\x1f\x8b"  # how a gzip file begins; an IDX file begins with two zero bytes
-LARGEST = 2**28  # bytes; the largest of these files has 47 MB, a bomb of a few kB has many GB
-REMEDY = "delete it and run again, or supply an intact copy"
+NDIMS = (3, 1, 3, 1)  # images, labels, images, labels
 
 
-def read_file(path: Path) -> bytes:
-    """Read a file as it is, or raise DatasetError."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"'{path}' cannot be read ({error.strerror}): make it readable, or supply another copy"
-        ) from error
+def parse_set(contents: Sequence[bytes], paths: Sequence[Path]) -> Parts:
+    """Return the four arrays of training images, training labels, test images and test labels.
 
-
-def is_packed(content: bytes) -> bool:
-    """Tell a gzip file by its first bytes: copies keep ``.gz`` in names of unpacked files."""
-    return content.startswith(GZIP)
-
-
-def read_content(path: Path) -> bytes:
-    """Read a file, decompressing it if it is a gzip file, whatever its name says.
-
-    Raises DatasetError if it cannot be read, or is an incomplete or damaged gzip file.
+    Raises DatasetError, which names a path, for what is no IDX file, and if images and labels
+    differ in number.
     """
-    content = read_file(path)
-    if not is_packed(content):
-        return content
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            content = file.read(LARGEST + 1)
-    except EOFError as error:
-        raise DatasetError(f"'{path}' is a truncated gzip file: {REMEDY}") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise DatasetError(f"'{path}' is not a valid gzip file ({error}): {REMEDY}") from error
-    if len(content) > LARGEST:
-        raise DatasetError(f"'{path}' unpacks to more than {LARGEST} bytes: {REMEDY}")
-    return content
+    x_train, y_train, x_test, y_test = map(parse_idx, contents, NDIMS, paths)
+    _check_counts(x_train, y_train, paths[0], paths[1])
+    _check_counts(x_test, y_test, paths[2], paths[3])
+    return x_train, y_train, x_test, y_test
 
 
 def parse_idx(content: bytes, ndim: int, path: Path) -> np.ndarray:
@@ -80,3 +55,11 @@ def parse_idx(content: bytes, ndim: int, path: Path) -> np.ndarray:
             f"which makes {math.prod(shape)}: {REMEDY}"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+
+
+def _check_counts(images: np.ndarray, labels: np.ndarray, of_images: Path, of_labels: Path) -> None:
+    if len(images) != len(labels):
+        raise DatasetError(
+            f"'{of_images}' holds {len(images)} images, but '{of_labels}' {len(labels)} labels: "
+            "delete both and run again, or supply intact copies"
+        )

@@ -1,4 +1,4 @@
-"""The image sets in IDX files: MNIST, Fashion-MNIST, KMNIST."""
+"""The image sets that are downloaded, wherever their files are: MNIST and its kin, and CIFAR."""
 
 import hashlib
 from pathlib import Path
@@ -7,11 +7,10 @@ import numpy as np
 
 from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError
-from data_utils.idx import REMEDY, is_packed, parse_idx, read_content, read_file
+from data_utils.files import REMEDY, is_packed, read_archive, read_content, read_file
 from data_utils.lookup import find_files
-from data_utils.sources import SOURCES, SourceFile
-
-NDIMS = (3, 1, 3, 1)  # images, labels, images, labels
+from data_utils.source import SourceFile
+from data_utils.sources import SOURCES
 
 
 def load_images(name: str, data_dir: Path | None, progress: bool, download: bool = True) -> Dataset:
@@ -22,13 +21,13 @@ def load_images(name: str, data_dir: Path | None, progress: bool, download: bool
     """
     source = SOURCES[name]
     paths = find_files(name, data_dir, progress, download)
-    contents = [read_content(path) for path in paths]
-    x_train, y_train, x_test, y_test = (
-        parse_idx(content, ndim, path)
-        for content, ndim, path in zip(contents, NDIMS, paths, strict=True)
-    )
-    _check_counts(x_train, y_train, paths[0], paths[1])
-    _check_counts(x_test, y_test, paths[2], paths[3])
+    if source.archive and paths[0].name == source.archive.name:
+        names = [file.name for file in source.files]
+        contents = read_archive(paths[0], names)
+        paths = tuple(paths[0] / inner for inner in names)
+    else:
+        contents = [read_content(path) for path in paths]
+    x_train, y_train, x_test, y_test = source.parse(contents, paths)
     # Last, because an unknown hash is the least specific thing to say about a damaged file.
     for path, content, file in zip(paths, contents, source.files, strict=True):
         _check_hash(path, content, file, name)
@@ -45,14 +44,6 @@ def load_images(name: str, data_dir: Path | None, progress: bool, download: bool
     )
 
 
-def _check_counts(images: np.ndarray, labels: np.ndarray, of_images: Path, of_labels: Path) -> None:
-    if len(images) != len(labels):
-        raise DatasetError(
-            f"'{of_images}' holds {len(images)} images, but '{of_labels}' {len(labels)} labels: "
-            "delete both and run again, or supply intact copies"
-        )
-
-
 def _check_hash(path: Path, content: bytes, file: SourceFile, name: str) -> None:
     if file.content is not None:
         found, expected = hashlib.sha256(content).hexdigest(), file.content
@@ -66,7 +57,7 @@ def _check_hash(path: Path, content: bytes, file: SourceFile, name: str) -> None
     if found == expected:
         return
     for other, source in SOURCES.items():
-        known = {value for entry in source.files for value in (entry.packed, entry.content)}
+        known = {value for entry in source.files for value in (entry.content, entry.packed)}
         if other != name and found in known:
             raise DatasetError(
                 f"'{path}' is not the known content of {name} but a file of {other}: "

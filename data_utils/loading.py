@@ -34,8 +34,9 @@ def load_dataset(
         One of `DATASETS`, or the path of an ``.npz`` file or of a folder of ``.npy`` files with
         ``x_train``, ``y_train``, ``x_test``, ``y_test`` and optionally ``class_names``.
     data_dir : str, Path or None
-        Where to look first for the files of ``mnist``, ``fashion-mnist`` and ``kmnist``. Next
-        come ``$LPC_DATA_DIR``, the download cache, ``/usr/share/datasets`` and the mirrors.
+        Where to look first for the files of ``mnist``, ``cifar-10`` and the others that are
+        downloaded. Next come ``$LPC_DATA_DIR``, the download cache, ``/usr/share/datasets`` and
+        the mirrors.
     classes, dims : int
         Number of clusters and of features of ``gaussians``.
     seed : int

@@ -8,7 +8,8 @@ import pooch
 
 from data_utils.download import download
 from data_utils.errors import DatasetError
-from data_utils.sources import SOURCES, SourceFile
+from data_utils.source import Source, SourceFile
+from data_utils.sources import SOURCES
 
 ENVIRONMENT_VARIABLE = "LPC_DATA_DIR"
 WELL_KNOWN = (Path("/usr/share/datasets"),)  # Debian's dataset-* packages
@@ -39,37 +40,61 @@ def expanded(path: str | Path) -> Path:
 def find_files(
     name: str, data_dir: Path | None, progress: bool, may_download: bool = True
 ) -> tuple[Path, ...]:
-    """Return the paths of the `Source.files` of a data set, all in one folder, not yet verified.
+    """Return the paths of the `Source.files` of a data set, or that of its archive, not verified.
 
-    Looks in `data_dir`, ``$LPC_DATA_DIR``, the download cache and the well-known places, in this
-    order, and if none holds all four, downloads into the cache if it may. Raises DatasetError if
-    ``$LPC_DATA_DIR`` names no existing folder, or if the files are neither found nor downloaded.
+    All files are in one folder. Looks in `data_dir`, ``$LPC_DATA_DIR``, the download cache and the
+    well-known places, in this order, and if none holds them all, downloads into the cache if it
+    may. Raises DatasetError if ``$LPC_DATA_DIR`` names no existing folder, if the files are neither
+    found nor downloaded, or if what is found is a version that is not read.
     """
+    source = SOURCES[name]
     cache = Path(pooch.os_cache("lpc_scratch"))
     searched: dict[str, None] = {}
+    pickled = None
     for place in _places(data_dir, cache):
         searched[str(place)] = None
         # The folders that may hold the data set, the most specific first.
-        for folder in (place / name, place / SOURCES[name].torchvision_folder / "raw", place):
-            files, missing = _files_in(folder, name)
+        for folder in (place / name, *(place / inner for inner in source.folders), place):
+            files, missing = _files_in(folder, source)
             if not missing:
                 return files
+            if source.archive and os.path.isfile(archive := folder / source.archive.name):
+                return (archive,)
             if files:
                 searched[f"{folder} (which lacks {', '.join(missing)})"] = None
-    names = ", ".join(f"{file.name} or {file.dotted}" for file in SOURCES[name].files)
-    absent = (
-        f"{name} is not in {', '.join(searched)} (looked for: {names}, each with or without .gz, "
-        "itself or in a folder of such a name)"
-    )
+            others = filter(os.path.isfile, (folder / other for other in source.pickled))
+            pickled = pickled or next(others, None)
+    if pickled:
+        _refuse(pickled, name)
+    absent = f"{name} is not in {', '.join(searched)} (looked for: {_names(source)})"
     if not may_download:
         raise DatasetError(absent)
     try:
         return download(name, cache / name, progress)
     except DatasetError as error:
+        whole = f"{source.archive.name} or its files" if source.archive else "the four files"
         raise DatasetError(
-            f"{absent}, and {error}: put the four files into one folder and name that folder by "
+            f"{absent}, and {error}: put {whole} into one folder and name that folder by "
             f"--data-dir or ${ENVIRONMENT_VARIABLE}"
         ) from error
+
+
+def _names(source: Source) -> str:
+    """Return the names that the files of a data set may have, in words."""
+    names = ", ".join(file.known_as for file in source.files)
+    if source.archive:
+        return f"{names}, or {source.archive.name}"
+    return f"{names}, each with or without .gz, itself or in a folder of such a name"
+
+
+def _refuse(pickled: Path, name: str) -> None:
+    source = SOURCES[name]
+    if source.archive:
+        raise DatasetError(
+            f"'{pickled}' is of the python version of {name}, pickles that can run code and are "
+            f"never read: supply the binary version, {source.mirrors[0]}{source.archive.name}, or "
+            f"its folder {source.folders[0]}"
+        )
 
 
 def _places(data_dir: Path | None, cache: Path) -> Iterator[Path]:
@@ -82,10 +107,10 @@ def _places(data_dir: Path | None, cache: Path) -> Iterator[Path]:
     yield from WELL_KNOWN
 
 
-def _files_in(folder: Path, name: str) -> tuple[tuple[Path, ...], list[str]]:
-    """Return those of the four files that `folder` holds, and the names of the others."""
+def _files_in(folder: Path, source: Source) -> tuple[tuple[Path, ...], list[str]]:
+    """Return those of the files of a data set that `folder` holds, and the names of the others."""
     found, missing = [], []
-    for file in SOURCES[name].files:
+    for file in source.files:
         # os.path.isfile answers False where Path.is_file raises: a folder that may not be read.
         path = next(filter(os.path.isfile, _candidates(folder, file)), None)
         if path is None:

@@ -1,7 +1,10 @@
-"""What gives every feature mean 0 and standard deviation 1."""
+"""What gives every feature, or every channel of images, mean 0 and standard deviation 1."""
+
+from dataclasses import replace
 
 import numpy as np
 
+from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError
 
 BLOCK = 1024  # rows in float64 at a time, to stay far below a copy of the data
@@ -35,3 +38,35 @@ def mean_and_deviation(x_train: np.ndarray, x_test: np.ndarray) -> tuple[np.ndar
                 "x_train from its mean: check that both are in the same units"
             )
     return mean, deviation
+
+
+def per_channel(dataset: Dataset) -> Dataset:
+    """Return images that are standardised by the mean and the deviation of each of their channels.
+
+    Both are of the training set, in float64, over all samples and pixels; grey images have one
+    channel. The images stay as stored: it is `scale` and `shift` that change, to (I,). A channel
+    that is constant becomes 0. Raises DatasetError if the inputs are no images in uint8.
+    """
+    x, shape = dataset.x_train, dataset.image_shape
+    if x.dtype != np.uint8 or len(shape) not in (2, 3):
+        raise DatasetError(
+            f"per_channel is for images in uint8, and the inputs of {dataset.name} are {x.dtype} "
+            f"of shape {shape}: leave it out"
+        )
+    channels = shape[2] if len(shape) == 3 else 1
+    # How often every value of a byte is there says all of it, without rounding.
+    counts = np.zeros((channels, 256), np.int64)
+    for start in range(0, len(x), BLOCK):
+        for channel, count in enumerate(counts):
+            count += np.bincount(x[start : start + BLOCK, channel::channels].ravel(), minlength=256)
+    values, total = np.arange(256.0), x.size // channels
+    mean = counts @ values / total
+    deviation = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / total)
+    deviation[deviation == 0] = 1
+    repeated = x.shape[1] // channels
+    return replace(
+        dataset,
+        scale=np.tile(1 / deviation, repeated),
+        shift=np.tile(-mean / deviation, repeated),
+        white=round(2 / float(dataset.scale)),  # it was scaled to [-1, 1]
+    )

@@ -39,16 +39,23 @@ class TrainConfig:
     """
 
     dataset: str = setting("digits", "data")
-    """Data set: digits, mnist, fashion-mnist, kmnist, gaussians, or the path of your own .npz
-    file or folder with x_train, y_train, x_test, y_test."""
+    """Data set: digits, mnist, fashion-mnist, kmnist, cifar-10, cifar-100, gaussians, or the path
+    of your own .npz file or folder with x_train, y_train, x_test, y_test."""
     data_dir: Path | None = setting(None, "data", axis=False, on_resume=True, in_results=False)
-    """Folder that holds the files of mnist, fashion-mnist or kmnist; looked in first."""
+    """Folder that holds the files of mnist, cifar-10 and the like; looked in first."""
     data_seed: int = setting(0, "data", at_least=0, at_most=2**32 - 1)
-    """Seed of the split of digits and of the points of gaussians."""
+    """Seed of the split of digits, of the points of gaussians, and of what validation-share and
+    training-samples draw."""
     gaussian_classes: int = setting(4, "data", at_least=2, at_most=10_000)
     """Number of classes of gaussians."""
     gaussian_dims: int = setting(20, "data", at_least=1, at_most=_LARGEST)
     """Number of dimensions of gaussians."""
+    per_channel: bool = setting(False, "data", later=True)
+    """Standardise images by the mean and deviation of each channel in place of to [-1, 1]."""
+    validation_share: float = setting(0.0, "data", share=True, later=True)
+    """Share of the training set that is held out and measured on, by class, from 0 to below 1."""
+    training_samples: int = setting(0, "data", at_least=0, later=True)
+    """Samples of the training set that are trained on, drawn by class; 0 for all."""
 
     architecture: Architecture = setting("binary", "model")
     """Latent layer: binary (linear, penalised), linear, nonlinear (ReLU) or none."""
@@ -60,6 +67,23 @@ class TrainConfig:
     """Activation of the hidden layers."""
     dropout: float = setting(0.0, "training", share=True)
     """Share of activations dropped between hidden layers in training, from 0 to below 1."""
+    backbone: Literal["mlp", "cnn", "resnet"] = setting("mlp", "model", later=True)
+    """What is before the latent layer: mlp is a perceptron with the layers of hidden; cnn
+    (convolutions and pooling) and resnet (residual blocks) take images, and have channels."""
+    channels: tuple[int, ...] = setting((16, 32), "model", axis=False, later=True)
+    """Channels of each stage of cnn and resnet; every stage halves rows and columns, but for the
+    first one of resnet."""
+    blocks: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    """Convolutions in a stage of cnn, residual blocks in one of resnet."""
+    batch_norm: bool = setting(True, "model", later=True)
+    """Batch normalisation after every convolution of cnn and resnet."""
+    stem_stride: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    """Stride of the first convolution of resnet, in pixels; 2 makes a quarter of the work."""
+    crop: int = setting(0, "training", at_least=0, at_most=16_383, later=True)
+    """Pixels by which a training image is padded on every side, with the mean, before an image of
+    its size is cut out at random; 0 for never."""
+    flip: bool = setting(False, "training", later=True)
+    """Show half of the training images, drawn at random, mirrored left for right."""
     initialization: Literal["pytorch", "he", "glorot"] = setting("pytorch", "training")
     """Distribution of the initial weights; pytorch is the default of torch.nn.Linear."""
 
@@ -258,6 +282,14 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be from 0 to below 1, not {value}")
         if any(not 1 <= width <= _LARGEST for width in self.hidden):
             raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
+        if not self.channels or any(not 1 <= width <= _LARGEST for width in self.channels):
+            raise ConfigError(f"channels must be 1 to {_LARGEST}, not {list(self.channels)}")
+        if self.backbone != "mlp" and self.dropout:
+            raise ConfigError(f"dropout {self.dropout} is between hidden layers: use backbone mlp")
+        if self.backbone != "mlp" and self.batch_norm and self.batch_size == 1:
+            raise ConfigError(
+                "batch_size 1 has no statistics for batch_norm: raise it or do without"
+            )
         with np.errstate(over="ignore"):
             epsilon = np.dtype(self.dtype).type(self.epsilon)
         if not 0 < epsilon < math.inf:
@@ -265,7 +297,7 @@ class TrainConfig:
             raise ConfigError(
                 f"epsilon {self.epsilon} is {epsilon:g} in {self.dtype}: {way_out} it"
             )
-        if self.architecture == "none" and not self.hidden:
+        if self.architecture == "none" and self.backbone == "mlp" and not self.hidden:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if self.classifier_learning_rate and self.classifier_optimizer in ("same", "none"):
             raise ConfigError(

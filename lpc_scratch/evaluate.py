@@ -17,6 +17,7 @@ from lpc_scratch.backend import get_backend
 from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
+from lpc_scratch.evaluation.depth import evaluate_depth
 from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_rows
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
@@ -32,7 +33,7 @@ from lpc_scratch.runs import layout
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.environment import describe_environment
 
-Suite = Literal["robustness", "noise", "ood", "calibration", "transfer", "training", "all"]
+Suite = Literal["robustness", "noise", "ood", "calibration", "transfer", "training", "depth", "all"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class EvaluateCommand:
 
     robustness attacks the images, noise spoils them, ood shows inputs of another kind and the
     network's own mistakes, calibration compares confidence with accuracy, transfer trains networks
-    anew (on half of the classes, on few samples, on wrong labels), and training repeats the
-    accuracies that the run has recorded.
+    anew (on half of the classes, on few samples, on wrong labels), training repeats the accuracies
+    that the run has recorded, and depth measures collapse in every layer, on training samples.
     """  # noqa: D205
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN ...]")]
@@ -51,7 +52,7 @@ class EvaluateCommand:
     suite: tuple[Suite, ...] = ("all",)
     """What to measure; all leaves out the suites that can measure nothing of a run."""
     samples: int = 1000
-    """Test samples that are looked at, at most; the same for all runs of a data set."""
+    """Samples that are looked at, at most; the same for all runs of a data set."""
     epsilon: tuple[float, ...] = LINF
     """Strengths of the attacks that bound every pixel, in pixel units from 0 to 1."""
     epsilon_l2: tuple[float, ...] = L2
@@ -69,7 +70,7 @@ class EvaluateCommand:
     dataset: str | None = None
     """Path of your own data, where they are no longer where the runs had them."""
     data_dir: Path | None = None
-    """Folder with the files of mnist, fashion-mnist and kmnist; looked in first."""
+    """Folder with the files of mnist, cifar-10 and the like; looked in first."""
     output: Path | None = None
     """Folder of the results; by default evaluation in the folder of a single run, and
     runs/evaluation-<time> for several."""
@@ -186,6 +187,8 @@ def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterat
             return evaluate_calibration(subject)
         case "transfer":
             return evaluate_transfer(subject, steps, command.train_samples, seed)
+        case "depth":
+            return evaluate_depth(subject, command.samples, seed)
         case _:
             return evaluate_training(subject)
 

@@ -56,8 +56,8 @@ def _step(
     order: jax.Array,
     *,
     configuration: Configuration,
-    scale: float,
-    shift: float,
+    scale: Any,
+    shift: Any,
 ) -> tuple[Any, jax.Array]:
     parameters, first, second, taken, key = state
     start = taken * configuration.batch % len(order)

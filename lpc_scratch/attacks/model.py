@@ -21,9 +21,10 @@ CHUNK = 512
 class PixelModel:
     """A network, or a stack of E, that is shown images in pixel units: 0 is black and 1 white.
 
-    Networks here are trained on standardised pixels, x = stored * scale + shift between -1 and 1.
-    An attack's epsilon is in units of the pixel range; so this takes p = stored / largest in
-    [0, 1], shows the network x = 2 p - 1, and multiplies gradients by 2.
+    Networks here are trained on standardised pixels, x = stored * scale + shift between -1 and 1,
+    or of mean 0 and deviation 1 in each channel. An attack's epsilon is in units of the pixel
+    range; so this takes p = stored / largest in [0, 1], shows the network x = 2 p - 1, or of every
+    channel its own, and multiplies gradients by the same factors.
 
     `data` describes those of the network, as a `Run` or a `Dataset` does. Raises ConfigError if
     they are no images, but features of one's own or inputs without rows and columns, or of a single
@@ -38,7 +39,7 @@ class PixelModel:
     """
 
     def __init__(self, network: Network, data: DatasetDescription) -> None:
-        shape, scale, shift = tuple(data.image_shape), data.scale, data.shift
+        shape = tuple(data.image_shape)
         if data.feature_mean is not None or data.feature_deviation is not None:
             raise ConfigError(
                 "attacks need images, and these inputs are features of one's own, standardised one "
@@ -48,12 +49,7 @@ class PixelModel:
             raise ConfigError(
                 f"attacks need images of shape (H, W) or (H, W, C), and these inputs have {shape}"
             )
-        largest = round(2 / scale) if scale > 0 else 0
-        if largest < 1 or shift != -1 or abs(scale * largest - 2) > 1e-6:
-            raise ConfigError(
-                "attacks need pixels scaled to [-1, 1], and these inputs are scaled by "
-                f"{scale} and shifted by {shift}"
-            )
+        largest = _white(data)
         if network.features != prod(shape):
             raise ConfigError(
                 f"the network takes {network.features} numbers, and images of shape {shape} have "
@@ -64,8 +60,9 @@ class PixelModel:
         if self.classes < 2:
             raise ConfigError("attacks need two classes or more, and the network has one")
         self.backend, self.xp = network.backend, network.backend.xp
-        self._contrast = scale * largest
-        self.network = network.shown(Standardisation(self._contrast, shift))  # x = 2 p - 1
+        standardisation = Standardisation(data.scale * largest, data.shift)  # x = 2 p - 1
+        self._contrast, _ = standardisation.factors(network.dtype, network.backend)
+        self.network = network.shown(standardisation)
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
@@ -173,6 +170,20 @@ class PixelModel:
             values.append(to_host(value))
             gradients.append(to_host(self.gradient(dlogits)))
         return np.concatenate(values, axis=-1), np.concatenate(gradients, axis=-2)
+
+
+def _white(data: DatasetDescription) -> int:
+    """Return the stored value of a white pixel, or raise ConfigError where inputs are no pixels."""
+    if data.white is not None:
+        return data.white
+    scale, shift = data.scale, data.shift
+    largest = round(2 / scale) if isinstance(scale, (int, float)) and scale > 0 else 0
+    if largest < 1 or shift != -1 or abs(float(scale) * largest - 2) > 1e-6:
+        raise ConfigError(
+            "attacks need pixels scaled to [-1, 1], and these inputs are scaled by "
+            f"{scale} and shifted by {shift}"
+        )
+    return largest
 
 
 def chunks(images: Array) -> list[slice]:

@@ -39,7 +39,7 @@ class ImageReference:
     # ------------------------------------------------------------------ convolution
 
     def patches(self, x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
-        """What a kernel sees at every place: (..., B, H, W, C) to (..., B H' W', kh kw C)."""
+        """Return what a kernel sees at each place: (..., B, H, W, C) to (..., B H' W', kh kw C)."""
         *batch, H, W, C = x.shape
         size = output_size((H, W), window, stride, padding)
         padded = self.xp.pad(x, [(0, 0)] * len(batch) + [*padding, (0, 0)])
@@ -144,6 +144,18 @@ class ImageReference:
             dx[part] += dy * (position == i * window[1] + j)
         return dx
 
+    def average_pool(self, x: Array, out: Array | None = None) -> Array:
+        """Mean of every channel over an image: (..., B, H, W, C) to (..., B, C)."""
+        return self.xp.mean(x, axis=(-3, -2), out=out)
+
+    def average_pool_backward(
+        self, dy: Array, shape: tuple[int, int, int], out: Array | None = None
+    ) -> Array:
+        """dx (..., B, *shape) = dy / (H W), the same for all pixels."""
+        dx = self.xp.empty((*dy.shape[:-1], *shape), dy.dtype) if out is None else out
+        dx[...] = (dy / (shape[0] * shape[1]))[..., None, None, :]
+        return dx
+
     # ------------------------------------------------------------------ batch normalisation
     # x is (members..., ..., C); mean, inverse, scale and shift are (members..., 1, C).
 
@@ -152,6 +164,26 @@ class ImageReference:
         rows = x.reshape(*stack, -1, x.shape[-1])
         mean = rows.mean(axis=-2, keepdims=True)
         return mean, self.xp.square(rows - mean).mean(axis=-2, keepdims=True)
+
+    def update_moments(
+        self,
+        mean: Array,
+        variance: Array,
+        running_mean: Array,
+        running_variance: Array,
+        count: int,
+        momentum: float,
+        epsilon: float,
+    ) -> Array:
+        """Return 1 / sqrt(variance + epsilon), and move the running statistics, in place.
+
+        They move by a share `momentum` of the way to those of a batch of `count` numbers, to the
+        variance without bias. All are (..., 1, C).
+        """
+        running_mean += momentum * (mean - running_mean)
+        unbiased = variance * (count / (count - 1))
+        running_variance += momentum * (unbiased - running_variance)
+        return 1 / self.xp.sqrt(variance + epsilon)
 
     def batch_norm(
         self,
@@ -218,10 +250,12 @@ class ImageReference:
         reach, with u the lowest 16 bits of its word for the rows, and the next 16 for the columns.
         `back` moves it the other way: the gradient.
         """
-        xp, (*batch, H, W, C) = self.xp, x.shape
+        xp, (H, W, C) = self.xp, x.shape[-3:]
         words = words.reshape(-1, 1)
         sign = -1 if back else 1
-        moves = [sign * (_share(words >> np.uint64(bits), 2 * reach + 1) - reach) for bits in (0, 16)]
+        moves = [
+            sign * (_share(words >> np.uint64(bits), 2 * reach + 1) - reach) for bits in (0, 16)
+        ]
         rows, columns = moves[0] + xp.arange(H), moves[1] + xp.arange(W)  # (n, H), (n, W)
         inside = ((rows >= 0) & (rows < H))[:, :, None] & ((columns >= 0) & (columns < W))[:, None]
         flat, image = x.reshape(-1, H, W, C), xp.arange(len(words))[:, None, None]

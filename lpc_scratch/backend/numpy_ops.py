@@ -50,7 +50,13 @@ class NumpyOps(ConvolutionOps, NormOps):
         return parameters >= self._compiled_from and _compiled_adam() is not None
 
     def gather(
-        self, source: Array, rows: Array, scale: float, shift: float, raw: Array, out: Array
+        self,
+        source: Array,
+        rows: Array,
+        scale: float | Array,
+        shift: float | Array,
+        raw: Array,
+        out: Array,
     ) -> Array:
         """Minibatch out = source[rows] * scale + shift."""
         np.take(source, rows, axis=0, out=raw, mode="clip")  # mode: NumPy would buffer `out`
@@ -218,7 +224,7 @@ def _are_long(*arrays: Array) -> bool:
     )
 
 
-def _in_chunks(function: Callable[..., Any], *arrays: Array) -> Array:
+def _in_chunks(function: Callable[..., Any], *arrays: Any) -> Array:
     """Call a function on equal parts of arrays, the last of which it fills; return that."""
     flat = [array.reshape(-1) for array in arrays]
     in_chunks(lambda part: function(*(array[part] for array in flat)), flat[0].size)

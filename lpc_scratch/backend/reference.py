@@ -41,12 +41,19 @@ class Reference(ImageReference):
     # ------------------------------------------------------------------ the minibatch
 
     def gather(
-        self, source: Array, rows: Array, scale: float, shift: float, raw: Array, out: Array
+        self,
+        source: Array,
+        rows: Array,
+        scale: float | Array,
+        shift: float | Array,
+        raw: Array,
+        out: Array,
     ) -> Array:
         """Minibatch out = source[rows] * scale + shift.
 
         `source` (N, I) is kept as stored (uint8 images) and becomes floating point only here;
-        `rows` is (..., B), `raw` a buffer (..., B, I) of the source's dtype.
+        `rows` is (..., B), `raw` a buffer (..., B, I) of the source's dtype. `scale` and `shift`
+        are both numbers, or both (I,), of every feature its own, in the dtype of `out`.
         """
         self.xp.take(source, rows, axis=0, out=raw)
         self.xp.multiply(raw, scale, out=out, dtype=out.dtype)

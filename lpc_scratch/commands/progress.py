@@ -1,6 +1,8 @@
 """The progress of a run: a bar on a terminal, plain lines elsewhere, and a table at the end."""
 
+import math
 import sys
+from collections.abc import Iterable
 from statistics import median
 
 from tqdm import tqdm
@@ -8,12 +10,13 @@ from tqdm import tqdm
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.training.result import Row
 
+_ACCURACIES = ("train_accuracy", "test_accuracy", "validation_accuracy")
 # The columns of the table at the end with their headings, which keep it narrow.
 _SUMMARY = {
     name: BY_NAME[name].label.replace("accuracy", "acc")
     for name in (
-        *("train_accuracy", "test_accuracy", "nc1", "peak_distance", "kurtosis"),
-        *("etf_distance", "same_code", "distinct_codes"),
+        *_ACCURACIES,
+        *("nc1", "peak_distance", "kurtosis", "etf_distance", "same_code", "distinct_codes"),
     )
 }
 
@@ -35,6 +38,8 @@ class Bar:
     def measured(self, rows: list[Row]) -> None:
         """Show the mean test accuracy and NC1 from now on."""
         self._shown["test acc"] = f"{_mean(rows, 'test_accuracy'):.4f}"
+        if measured := _measured(["validation_accuracy"], rows):
+            self._shown["validation acc"] = f"{_mean(rows, *measured):.4f}"
         self._shown["NC1"] = f"{_mean(rows, 'nc1'):.3g}"
 
     def close(self) -> None:
@@ -54,8 +59,9 @@ class Lines:
 
     def measured(self, rows: list[Row]) -> None:
         """Print the means over the members, and the throughput since the line before."""
-        parts = {"loss": ".4g", "train_accuracy": ".4f", "test_accuracy": ".4f", "nc1": ".3g"}
-        shown = "  ".join(f"{name} {_mean(rows, name):{form}}" for name, form in parts.items())
+        forms = {"loss": ".4g"} | dict.fromkeys(_ACCURACIES, ".4f") | {"nc1": ".3g"}
+        names = _measured(forms, rows)
+        shown = "  ".join(f"{name} {_mean(rows, name):{forms[name]}}" for name in names)
         if self._rates:
             shown += f"  samples/s {median(self._rates):,.0f}"
             self._rates.clear()
@@ -73,11 +79,18 @@ def make_progress(epochs: int) -> Bar | Lines:
 def summary(rows: list[Row]) -> str:
     """Return a table of the last epoch, one line for each member."""
     last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-    table = [["seed", *_SUMMARY.values()]]
-    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in _SUMMARY)] for row in last]
+    names = _measured(_SUMMARY, last)
+    table = [["seed", *(_SUMMARY[name] for name in names)]]
+    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in names)] for row in last]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in table]
     return "\n".join(lines)
+
+
+def _measured(names: Iterable[str], rows: list[Row]) -> list[str]:
+    """Return names of columns, without the validation accuracy where nothing is held out."""
+    held_out = any(math.isfinite(row["validation_accuracy"]) for row in rows)
+    return [name for name in names if held_out or name != "validation_accuracy"]
 
 
 def _mean(rows: list[Row], name: str) -> float:

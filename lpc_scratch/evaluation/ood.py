@@ -25,8 +25,6 @@ from lpc_scratch.metrics.detection import (
     fpr_at_tpr,
 )
 
-_SOURCES_SHAPE = (28, 28)  # of the images of all SOURCES
-
 Scores = dict[str, Array]
 """How much each sample seems to be of the known kind, (N,), by the name of the score."""
 
@@ -99,8 +97,8 @@ def _foreign_inputs(
         yield "shuffled features", generator.permuted(known, axis=0)
     else:
         yield LeftOut("ood", "shuffled features", "it takes two samples and two features or more")
-    for name in SOURCES if data.image_shape == _SOURCES_SHAPE else ():
-        if name == data.name:
+    for name, source in SOURCES.items():
+        if name == data.name or source.image_shape != data.image_shape:
             continue
         try:
             x = load_dataset(name, data_dir, progress=False, download=False).x_test

@@ -15,6 +15,7 @@ TITLES = {
     "calibration": "Calibration",
     "transfer": "Transfer, small training sets and wrong labels",
     "training": "Training",
+    "depth": "Collapse over depth",
 }
 """Suites with their headings, in order."""
 

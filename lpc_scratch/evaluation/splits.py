@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from data_utils import Dataset
+from data_utils.split import drawn
 from lpc_scratch.backend import Array
 
 
@@ -25,32 +25,17 @@ def without_classes(dataset: Dataset, classes: Array) -> Dataset:
         x_test=dataset.x_test[test],
         y_test=np.searchsorted(kept, dataset.y_test[test]),
         class_names=tuple(dataset.class_names[label] for label in kept),
+        x_validation=None,  # it has the other classes too
+        y_validation=None,
     )
 
 
 def smaller(dataset: Dataset, samples: int, seed: int) -> Dataset:
-    """Return a data set with fewer training samples, in equal class shares.
-
-    scikit-learn cannot draw them where a class has a single sample, or where fewer samples than
-    there are classes are kept or left over. There the n-th of the N samples of a class, from 0 and
-    in random order, has the place n / N, and the first are kept: at least one of each class, if
-    there are as many.
-    """
-    y, classes = dataset.y_train, dataset.num_classes
-    if samples >= len(y):
+    """Return a data set with fewer training samples, `drawn` in equal class shares."""
+    if samples >= len(dataset.y_train):
         return dataset
-    counts = np.bincount(y)
-    if counts.min() > 1 and classes <= samples <= len(y) - classes:
-        kept, _ = train_test_split(
-            np.arange(len(y)), train_size=samples, stratify=y, random_state=seed
-        )
-    else:
-        order = np.random.default_rng(seed).permutation(len(y))
-        place = np.empty(len(y))
-        for label, count in enumerate(counts):
-            place[y[order] == label] = np.arange(count) / count
-        kept = order[np.argsort(place, kind="stable")[:samples]]
-    return replace(dataset, x_train=dataset.x_train[kept], y_train=y[kept])
+    kept = drawn(dataset.y_train, samples, seed)
+    return replace(dataset, x_train=dataset.x_train[kept], y_train=dataset.y_train[kept])
 
 
 def with_wrong_labels(dataset: Dataset, share: float, seed: int) -> Dataset:

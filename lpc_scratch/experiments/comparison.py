@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.tables import epoch_table, epochs_until, headings
+from lpc_scratch.experiments.tables import epoch_table, epochs_until, headings, with_validation
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -77,12 +77,13 @@ def _heading(results: Sequence[Result]) -> str:
 
 
 def _table(groups: Groups) -> str:
+    ends = {name: [r.rows[-1] for r in group if r.finished] for name, group in groups.items()}
+    columns = with_validation(_COLUMNS, [row for last in ends.values() for row in last])
     rows = []
-    for name, group in groups.items():
-        last = [result.rows[-1] for result in group if result.finished]
-        values = [mean_and_deviation([row[column] for row in last]) for column in _COLUMNS]
-        rows.append([name, *values, _learned(group)])
-    return table(["architecture", *headings(_COLUMNS), f"epochs to {LEARNED:.1%}"], rows)
+    for name, last in ends.items():
+        values = [mean_and_deviation([row[column] for row in last]) for column in columns]
+        rows.append([name, *values, _learned(groups[name])])
+    return table(["architecture", *headings(columns), f"epochs to {LEARNED:.1%}"], rows)
 
 
 def _learned(group: Sequence[Result]) -> str:

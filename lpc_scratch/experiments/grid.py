@@ -143,11 +143,12 @@ def group_cells(cells: Sequence[TrainConfig], workers: int) -> list[list[TrainCo
 def _cost(config: TrainConfig) -> int:
     """Return about how much work a cell is, to compare it with others.
 
-    It is the number of epochs times that of weights; a last hidden layer that is the latent layer
-    counts twice, for its many mixtures take long to fit.
+    It is the number of epochs times that of weights, about; a last hidden layer that is the latent
+    layer counts twice, for its many mixtures take long to fit.
     """
-    last = config.hidden[-1] if config.architecture == "none" else config.latent_dim
-    widths = (_TYPICAL_FEATURES, *config.hidden, last)
+    hidden = config.hidden if config.backbone == "mlp" else config.channels
+    last = hidden[-1] if config.architecture == "none" else config.latent_dim
+    widths = (_TYPICAL_FEATURES, *hidden, last)
     return config.epochs * sum(a * b for a, b in pairwise(widths))
 
 

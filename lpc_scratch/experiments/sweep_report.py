@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.tables import Table, cell_table, follows, headings
+from lpc_scratch.experiments.tables import Table, cell_table, follows, headings, with_validation
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -147,15 +147,16 @@ def _heading(results: Sequence[Result], axes: Sequence[str], question: str | Non
 
 def _table(cells: Table, axes: Sequence[str]) -> str:
     places: dict[tuple, Table] = {}
+    columns = with_validation(_COLUMNS, cells)
     for cell in cells:
         places.setdefault(tuple(cell[axis] for axis in axes), []).append(cell)
     rows = []
     for place, group in places.items():
         phases = Counter(PHASES.get(cell["phase"], "failed") for cell in group)
         phase = ", ".join(f"{n} x {p}" if len(phases) > 1 else p for p, n in phases.items())
-        values = [mean_and_deviation([cell[column] for cell in group]) for column in _COLUMNS]
+        values = [mean_and_deviation([cell[column] for cell in group]) for column in columns]
         rows.append([*map(exact, place), phase, *values])
-    return table([*axes, "phase", *headings(_COLUMNS)], rows)
+    return table([*axes, "phase", *headings(columns)], rows)
 
 
 def _troubles(results: Sequence[Result], axes: Sequence[str]) -> list[str]:

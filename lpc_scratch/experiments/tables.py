@@ -1,6 +1,7 @@
 """What came out of an experiment, as tables of cells and of epochs."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lpc_scratch.experiments.cells import Result
@@ -87,6 +88,13 @@ def follows(cells: Table, axis: str, others: Sequence[str]) -> bool:
 def epochs_until(rows: Sequence[Row], column: str, threshold: float) -> int | None:
     """Return the first measured epoch at which a column has reached a threshold; None for never."""
     return next((row["epoch"] for row in rows if row[column] >= threshold), None)
+
+
+def with_validation(metrics: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """Return the metrics of a report, after the validation accuracy where some row has one."""
+    name = "validation_accuracy"
+    known = any(row.get(name) is not None and math.isfinite(row[name]) for row in rows)
+    return (name, *metrics) if known else metrics
 
 
 def headings(metrics: Sequence[str]) -> list[str]:

@@ -95,6 +95,7 @@ METRICS = (
     _collapse("nc0", "NC0", "NC0 (mean of the classifier)", "share of ||$W_y$||²", scale="log"),
     _binarity("initial_code", "initial code", "Initial code", "share of the bits", limits=SHARE),
     _collapse("nc1_quotient", "NC1 quotient", "NC1 quotient", "tr $Σ_W$ / tr $Σ_B$", scale="log"),
+    _accuracy("validation_accuracy", "validation accuracy", "Validation accuracy"),
 )
 """All measurements, in the order of their columns."""
 

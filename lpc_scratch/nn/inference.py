@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lpc_scratch.backend import Array
+from lpc_scratch.nn.layers import Activation
 from lpc_scratch.nn.network import Network
 
 CHUNK = 2048
-"""Rows that are evaluated at once."""
+"""Most rows that are evaluated at once."""
+
+_NUMBERS = 2**24  # that a layer makes of a chunk at most: 64 MB in float32
 
 
 def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
@@ -42,6 +45,34 @@ def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
     return concatenate(latents, axis=-2), concatenate(logits, axis=-2)
 
 
+def hidden_layers(network: Network, x: ArrayLike) -> dict[str, Array]:
+    """Return what leaves every activation of the backbone, and the latent layer, of every row of x.
+
+    Parameters
+    ----------
+    network, x
+        As for `latent_and_logits`.
+
+    Returns
+    -------
+    dict of str to array (..., N, F)
+        On the host, by the layers' names in the order of the forward pass, then `latent`. Of images
+        (..., N, H, W, F), the mean over rows and columns. Activations within a residual block are
+        not among them.
+    """
+    outputs: dict[str, list[Array]] = {}
+    for rows in _chunks(network, x):
+        y = network.standardise(rows)
+        layers = {f"hidden.{name}": layer for name, layer in network.backbone.children.items()}
+        for name, layer in (layers | {"latent": network.latent_layer}).items():
+            y = layer.predict(y)
+            if isinstance(layer, Activation) or name == "latent":
+                images = layer is not network.latent_layer and y.ndim > 2 + len(network.stack)
+                seen = y.mean(axis=(-3, -2)) if images else y
+                outputs.setdefault(name, []).append(network.backend.to_host(seen).copy())
+    return {name: np.concatenate(parts, axis=-2) for name, parts in outputs.items()}
+
+
 def standardised(network: Network, x: ArrayLike) -> Array:
     """Return inputs x (N, I) as stored as the network computes with them, on its device.
 
@@ -55,7 +86,13 @@ def standardised(network: Network, x: ArrayLike) -> Array:
 
 
 def _chunks(network: Network, x: ArrayLike) -> Iterator[Array]:
-    """Yield the rows of x, CHUNK at a time; of an empty x once none."""
+    """Yield the rows of x, `chunk_of` at a time; of an empty x once none."""
     array: Any = x if type(x) is network.backend.xp.ndarray else np.asarray(x)
-    for start in range(0, max(len(array), 1), CHUNK):
-        yield array[start : start + CHUNK]
+    rows = chunk_of(network.widest)
+    for start in range(0, max(len(array), 1), rows):
+        yield array[start : start + rows]
+
+
+def chunk_of(widest: int) -> int:
+    """Return how many rows are evaluated at once where the largest output has such a size."""
+    return max(min(CHUNK, _NUMBERS // widest), 1)

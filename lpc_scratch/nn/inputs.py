@@ -18,17 +18,25 @@ class Standardisation:
 
     Attributes
     ----------
-    scale, shift : float
-        The same for all features.
+    scale, shift : float, or float64 host array (I,)
+        The same for all features, or of every feature its own.
     mean, deviation : float64 host array (I,) or None
         Of every feature. This part is computed in float64: a small variation about a large mean
         is not lost before the mean is subtracted.
     """
 
-    scale: float = 1.0
-    shift: float = 0.0
+    scale: float | Array = 1.0
+    shift: float | Array = 0.0
     mean: Array | None = None
     deviation: Array | None = None
+
+    def factors(self, dtype: Any, backend: Backend) -> tuple[float | Array, float | Array]:
+        """Return scale and shift for arrays of a floating-point dtype: numbers, or there (I,)."""
+        scale, shift = (
+            backend.to_device(f.astype(dtype)) if isinstance(f, np.ndarray) else f
+            for f in (self.scale, self.shift)
+        )
+        return scale, shift
 
     def __call__(self, stored: Array, dtype: Any, backend: Backend) -> Array:
         """Return stored inputs (..., I) of a backend, standardised, in a floating-point dtype.
@@ -38,10 +46,11 @@ class Standardisation:
         x: Array = stored
         if self.mean is not None and self.deviation is not None:
             x = (x - backend.to_device(self.mean)) / backend.to_device(self.deviation)
-        if self.scale == 1 and self.shift == 0:
+        if np.all(self.scale == 1) and np.all(self.shift == 0):
             return x.astype(dtype, copy=False)
-        x = backend.xp.multiply(x, self.scale, dtype=dtype)
-        x += self.shift
+        scale, shift = self.factors(dtype, backend)
+        x = backend.xp.multiply(x, scale, dtype=dtype)
+        x += shift
         return x
 
 

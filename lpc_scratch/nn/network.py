@@ -63,6 +63,8 @@ class Network:
         Leading axes: () for one network, (E,) for a stack.
     features, latent_dim, classes : int
         I, D and K.
+    widest : int
+        Size of the largest output of a layer, for one input.
 
     Raises
     ------
@@ -95,7 +97,7 @@ class Network:
         self.standardisation = standardisation
 
         whole = Sequential([backbone, latent_layer, classifier])
-        whole.output_shape((features,))  # raises where layers do not fit together
+        self.widest = whole.widest((features,))  # raises where layers do not fit together
         generators = [generator(seed, "weights") for seed in self.seeds]
         for _, layer in walk(self):
             layer.initialize(initialization, generators)
@@ -187,7 +189,7 @@ class Network:
         """Give every layer that draws random numbers the generators of that epoch."""
         for index, layer in enumerate(self.leaves()):
             if hasattr(layer, "generators"):
-                drawn = [generator(seed, "dropout", epoch, index) for seed in self.seeds]
+                drawn = [generator(seed, layer.purpose, epoch, index) for seed in self.seeds]
                 layer.generators = layer.ops.dropout_generators(drawn, layer.generators)
 
     def members(self, part: slice) -> "Network":

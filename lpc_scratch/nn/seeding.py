@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "shuffle", "dropout"]
+Purpose = Literal["weights", "shuffle", "dropout", "augmentation"]
 
-_PURPOSES: dict[Purpose, int] = {"weights": 0, "shuffle": 1, "dropout": 2}
+_PURPOSES: dict[Purpose, int] = {"weights": 0, "shuffle": 1, "dropout": 2, "augmentation": 3}
+_OF_LAYERS = ("dropout", "augmentation")  # drawn in every step, wherever the network is
 
 
 def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np.random.Generator:
@@ -20,7 +21,7 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np
     ----------
     seed : int
         Seed of the network, at least 0.
-    purpose : {"weights", "shuffle", "dropout"}
+    purpose : {"weights", "shuffle", "dropout", "augmentation"}
         What the numbers are for; streams of different purposes are independent.
     epoch, layer : int
         Epoch and layer that the numbers are for, at least 0.
@@ -28,9 +29,9 @@ def generator(seed: int, purpose: Purpose, epoch: int = 0, layer: int = 0) -> np
     Returns
     -------
     numpy.random.Generator
-        A Philox generator for dropout, whose n-th number can be computed without the others, so
-        that a GPU draws the same; otherwise SFC64, NumPy's fastest.
+        A Philox generator for dropout and augmentation, whose n-th number can be computed without
+        the others, so that a GPU draws the same; otherwise SFC64, NumPy's fastest.
     """
     sequence = np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], epoch, layer))
-    bits = np.random.Philox if purpose == "dropout" else np.random.SFC64
+    bits = np.random.Philox if purpose in _OF_LAYERS else np.random.SFC64
     return np.random.Generator(bits(sequence))

@@ -38,6 +38,7 @@ def save_evaluation_plots(rows: Rows, folder: Path) -> list[Path]:
         "calibration": plot_calibration,
         "transfer": plot_transfer,
         "training": plot_training_gap,
+        "depth": plot_depth,
     }
     drawn = {name: draw(rows) for name, draw in figures.items() if _of(rows, suite=name)}
     for name in figures.keys() - drawn.keys():  # of an evaluation that was here before
@@ -132,6 +133,15 @@ def plot_calibration(rows: Rows) -> Figure:
         tidy(axes)
     figure.axes[0].set_ylabel("accuracy")
     _legend(figure, runs)
+    return figure
+
+
+def plot_depth(rows: Rows) -> Figure:
+    """NC1, ETF distance and kurtosis against the number of the layer, the latent one last."""
+    rows = [{**row, "test": row["measure"]} for row in _of(rows, suite="depth")]
+    figure = _panels(rows, "layer", "", limits=None)
+    for axes in figure.axes:
+        axes.set_yscale("log")
     return figure
 
 

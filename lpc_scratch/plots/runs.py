@@ -52,7 +52,8 @@ def plot_training(rows: Sequence[Row]) -> Figure:
     Parameters
     ----------
     rows : sequence of mappings
-        With ``epoch, member, loss, cross_entropy, penalty, train_accuracy, test_accuracy``.
+        With ``epoch, member, loss, cross_entropy, penalty, train_accuracy, test_accuracy``, and
+        ``validation_accuracy`` if you like.
 
     Returns
     -------
@@ -62,7 +63,10 @@ def plot_training(rows: Sequence[Row]) -> Figure:
     figure = new_figure(9, 3.6)
     losses, accuracies = figure.subplots(1, 2)
     draw_metrics(losses, rows, {m.name: m.label for m in METRICS if m.section == "loss"})
-    draw_metrics(accuracies, rows, {"train_accuracy": "training", "test_accuracy": "test"})
+    parts = {"train_accuracy": "training", "test_accuracy": "test"}
+    if any("validation_accuracy" in row for row in rows):
+        parts["validation_accuracy"] = "validation"
+    draw_metrics(accuracies, rows, parts)
     accuracies.set_title("Accuracy")
     for axes in (losses, accuracies):
         axes.set_xlabel("epoch")

@@ -33,17 +33,18 @@ class RecordedDataset(DatasetDescription):
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
     """Return what a saved network needs to be shown new data, ready for JSON."""
 
-    def plain(array: Array | None) -> list[float] | None:
-        return None if array is None else array.tolist()
+    def plain(value: float | Array | None) -> float | list[float] | None:
+        return value.tolist() if isinstance(value, np.ndarray) else value
 
     return {
         "name": dataset.name,
         "class_names": dataset.class_names,
         "image_shape": dataset.image_shape,
-        "scale": dataset.scale,
-        "shift": dataset.shift,
+        "scale": plain(dataset.scale),
+        "shift": plain(dataset.shift),
         "feature_mean": plain(dataset.feature_mean),
         "feature_deviation": plain(dataset.feature_deviation),
+        "white": dataset.white,
         "fingerprint": fingerprint(dataset),
     }
 
@@ -51,9 +52,10 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
 @lru_cache(maxsize=1)  # asked at every checkpoint
 def fingerprint(dataset: Dataset) -> str:
     """Return a hash of all that training reads of a data set."""
-    arrays = {name: getattr(dataset, name) for name in ("x_train", "y_train", "x_test", "y_test")}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    return content_hash(contiguous, {"scale": repr(dataset.scale), "shift": repr(dataset.shift)})
+    read = {name: getattr(dataset, name) for name in _READ}
+    arrays = {n: np.ascontiguousarray(a) for n, a in read.items() if isinstance(a, np.ndarray)}
+    numbers = {name: repr(read[name]) for name in ("scale", "shift") if name not in arrays}
+    return content_hash(arrays, numbers)
 
 
 def has_fingerprint(dataset: Dataset, recorded: str) -> bool:
@@ -104,7 +106,7 @@ def read_dataset_description(path: Path) -> RecordedDataset:
         raise RunFolderError(f"{path} is missing or damaged ({one_line(error)})") from error
     if not isinstance(content, dict):
         _refuse(path, f"it must hold names with values, not {reprlib.repr(content)}")
-    content = {"fingerprint": None} | content  # which version 0.1.0 did not write
+    content = {"fingerprint": None, "white": None} | content  # which older files do not have
     for name, (is_valid, expected) in _FIELDS.items():
         if name not in content:
             _refuse(path, f"it has no {name}")
@@ -112,24 +114,18 @@ def read_dataset_description(path: Path) -> RecordedDataset:
             _refuse(path, f"{name} must be {expected}, not {reprlib.repr(content[name])}")
     values = {name: content[name] for name in _FIELDS}
     size, shape = math.prod(values["image_shape"]), tuple(values["image_shape"])
-    for name, other in (_FEATURES, _FEATURES[::-1]):
+    for name, other in _OF_FEATURES.items():
         numbers = values[name]
-        if numbers is None:
+        if not isinstance(numbers, list):
+            values[name] = None if numbers is None else float(numbers)
             continue
-        if values[other] is None:
-            _refuse(path, f"it has {name} without {other}")
+        if not isinstance(content[other], list):
+            _refuse(path, f"it has {name} without {other} of every feature")
         if len(numbers) != size:
             _refuse(path, f"{name} has {len(numbers)} numbers, for inputs of shape {shape}")
         values[name] = np.array(numbers, np.float64)
-    return RecordedDataset(
-        class_names=tuple(values["class_names"]),
-        image_shape=shape,
-        scale=float(values["scale"]),
-        shift=float(values["shift"]),
-        feature_mean=values["feature_mean"],
-        feature_deviation=values["feature_deviation"],
-        fingerprint=values["fingerprint"],
-    )
+    values |= {"class_names": tuple(values["class_names"]), "image_shape": shape}
+    return RecordedDataset(**values)
 
 
 def _is_number(value: Any) -> bool:
@@ -147,12 +143,19 @@ def _is_list(value: Any, is_item: Callable[[Any], bool]) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(map(is_item, value))
 
 
-_FEATURES = ("feature_mean", "feature_deviation")
+def _is_factor(value: Any) -> bool:
+    return _is_number(value) or _is_list(value, _is_number)
+
+
+_READ = ("x_train", "y_train", "x_test", "y_test", "x_validation", "y_validation", "scale", "shift")
+_OF_FEATURES = {"feature_mean": "feature_deviation", "scale": "shift"}
+_OF_FEATURES |= {other: name for name, other in _OF_FEATURES.items()}
+_FACTOR = "a finite number or a list of them"
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "class_names": (lambda v: _is_list(v, lambda name: isinstance(name, str)), "a list of names"),
     "image_shape": (lambda v: _is_list(v, _is_size), "a list of whole numbers above 0"),
-    "scale": (_is_number, "a finite number"),
-    "shift": (_is_number, "a finite number"),
+    "scale": (_is_factor, _FACTOR),
+    "shift": (_is_factor, _FACTOR),
     "feature_mean": (
         lambda v: v is None or _is_list(v, _is_number),
         "null or a list of finite numbers",
@@ -161,6 +164,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: v is None or _is_list(v, lambda d: _is_number(d) and d > 0),
         "null or a list of finite numbers above 0",
     ),
+    "white": (lambda v: v is None or _is_size(v), "null or a whole number above 0"),
     "fingerprint": (lambda v: v is None or isinstance(v, str), "null or text"),
 }
 

@@ -3,13 +3,11 @@
 A run that does not fit is otherwise found out late: the system ends the process without a word,
 in the middle of training. What is counted here are the arrays that grow with a setting, at the
 moment when most of them are there at once. In the shapes E is the number of networks, N and M are
-the samples of training and test set, B those of a batch, F features, D latent dimensions, K
-classes, and P is the number of parameters of one network.
+the samples that are trained on and the others, B those of a batch, F features, D latent dimensions,
+K classes, and P is the number of parameters of one network.
 """
 
-import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,8 @@ from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.files import host_memory
 from lpc_scratch.metrics.axes import MAX_AXES
 from lpc_scratch.metrics.measure import MAX_MIXTURES
-from lpc_scratch.nn.inference import CHUNK
-from lpc_scratch.nn.layers import Container, Sequential, walk
+from lpc_scratch.nn.inference import chunk_of
+from lpc_scratch.nn.layers import Sequential, walk
 from lpc_scratch.nn.optim import OPTIMIZERS
 from lpc_scratch.training.build import make_parts
 from lpc_scratch.training.result import EDGES
@@ -31,6 +29,7 @@ _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `f
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
 _ROW = 4000  # bytes of a row of `result.Row`: a dictionary of some thirty numbers, and its text
+_PATCHES = 2**28  # bytes that the patches of a convolution take on a GPU at most
 _COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
@@ -88,12 +87,14 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     From some 100 MB on it is between 0.8 and 1.5 of what is taken: temporaries of a few numbers
     are not counted, and what one part of a run gives back is not all of use to the next.
     """
-    E, N, M = len(config.seeds), len(dataset.x_train), len(dataset.x_test)
+    E, N = len(config.seeds), len(dataset.x_train)
+    others = [x for x in (dataset.x_test, dataset.x_validation) if x is not None]
+    M = sum(map(len, others))
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
-    network = _layers(config, F, K)
+    network = _layers(config, dataset)
     weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
-    sizes = _sizes(network, F)  # F, those of every layer's output, K
-    P, D = sum(weight.size for weight in weights), sizes[-2]
+    widest = network.widest((F,))
+    P, D = sum(weight.size for weight in weights), weights[-2].shape[-2]  # of the classifier
     size = np.dtype(config.dtype).itemsize
 
     # Training keeps this from its first step on.
@@ -104,7 +105,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     batch = E * B * (F * (gathered + size) + 2 * _WIDE)  # as they lie on the device, scaled; labels
     kept = network.numbers_kept((F,)) - F  # the first layer needs no dx
     layers = E * B * (kept + D + K) * size  # and the gradients of penalty and loss
-    slopes = E * B * max(sizes[1:]) * (1 if config.activation == "relu" else size)  # of one layer
+    slopes = E * B * widest * (1 if config.activation == "relu" else size)  # of one layer
     buffers = batch + layers + slopes
     # Features of one's own are standardised once, into a copy.
     standardised = 0 if dataset.feature_mean is None else (N + M) * F * size
@@ -112,8 +113,9 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     # The rest comes and goes; of these, the largest counts.
     drawn = E * max(weight.size for weight in weights) * (2 * _WIDE + size)  # in float64
     orders = 2 * E * N * _WIDE  # (E, N), and the rows that it is stacked from
-    rows = min(CHUNK, max(N, M))
-    chunk = rows * (F + E * max(map(sum, pairwise(sizes[1:])))) * size  # two layers at once
+    rows = min(chunk_of(widest), max(N, M))
+    at_once = 3 if config.backbone == "resnet" else 2  # of the layers; a block's input is the third
+    chunk = rows * (F + at_once * E * widest) * size
     latent_and_logits = E * (D + K) * size  # of one sample
     inference = chunk + latent_and_logits * max(2 * N, N + 2 * M)  # the chunks', and all together
 
@@ -142,17 +144,19 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         throughout = standardised + vectors + buffers + compiler
         later = throughout + max(orders, inference, measuring, histogram, saving)
         return RequiredMemory(_with_losses(measured + max(parameters + drawn, later)), 0)
-    data = standardised or dataset.x_train.nbytes + dataset.x_test.nbytes
+    data = standardised or dataset.x_train.nbytes + sum(x.nbytes for x in others)
     data += dataset.y_train.nbytes
-    device = data + orders + max(4 * parameters, vectors + buffers + inference)
+    # The patches of 3 x 3 kernels are nine times the images; on a CPU few exist at once.
+    patches = 0 if config.backbone == "mlp" else min(_PATCHES, 9 * E * B * widest * size)
+    device = data + orders + max(4 * parameters, vectors + buffers + patches + inference)
     host = measured + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))
 
 
-def _layers(config: TrainConfig, features: int, classes: int) -> Sequential:
+def _layers(config: TrainConfig, dataset: Dataset) -> Sequential:
     """Return the layers of one network of a configuration, whose arrays take no memory."""
     backend = replace(get_backend("cpu"), xp=_Shapes)
-    return Sequential(make_parts(config, features, classes, backend))
+    return Sequential(make_parts(config, dataset, backend))
 
 
 def _moments(config: TrainConfig, weights: list[Array]) -> int:
@@ -161,17 +165,6 @@ def _moments(config: TrainConfig, weights: list[Array]) -> int:
     rest = sum(weight.size for weight in weights[:-2])
     parts = ((config.optimizer, rest), (config.classifier_kind, own))
     return sum(len(OPTIMIZERS[kind].moment_names) * n for kind, n in parts if kind != "none")
-
-
-def _sizes(network: Sequential, features: int) -> list[int]:
-    """Return the size of an input, and those of every layer's output."""
-    shape: tuple[int, ...] = (features,)
-    sizes = [features]
-    for _, layer in walk(network):
-        if not isinstance(layer, Container):
-            shape = layer.output_shape(shape)
-            sizes.append(math.prod(shape))
-    return sizes
 
 
 class _Shapes:

@@ -36,7 +36,8 @@ class TensorBoardLog(Recorder):
     Curves are named by section and column, `collapse/nc1`, and with several networks also by the
     network, `collapse/nc1/seed-0`; then `Custom Scalars` shows those of all networks in one chart.
     The step is the epoch. The projector shows the latent points of up to 1000 test samples after
-    the last epoch, with their classes, and with their images where these are grey.
+    the last epoch, with their classes, and with their images where these are grey or of three
+    colours.
 
     A run that is resumed is logged again from its first epoch, and what was logged before is void:
     no point is there twice, and none is missing, also where it was not logged at all.
@@ -86,6 +87,8 @@ class TensorBoardLog(Recorder):
     def _log(self, trainer: Trainer, result: TrainingResult, rows: list[Row], epoch: int) -> None:
         """Write some rows, and the points where the last epoch is done."""
         networks = _networks(trainer.config)
+        unmeasured = () if trainer.x_validation is not None else ("validation_accuracy",)
+        curves = {column: curve for column, curve in _CURVES.items() if column not in unmeasured}
         counts_at = dict(zip(result.snapshots.epochs, result.snapshots.counts, strict=True))
         # The epochs of a resumed run are as far back as training has taken since.
         start = time.time() - trainer.seconds
@@ -93,7 +96,7 @@ class TensorBoardLog(Recorder):
             self._writer = self._writer or _summary_writer(self.path, charts=len(networks) > 1)
             for row in rows:
                 network, when = networks[row["member"]], (row["epoch"], start + row["seconds"])
-                for column, curve in _CURVES.items():
+                for column, curve in curves.items():
                     self._writer.add_scalar(curve + network, row[column], *when)
                 counts = counts_at[row["epoch"]][row["member"]]
                 if counts.any():  # where every coordinate is constant there are none
@@ -165,14 +168,14 @@ def _networks(config: TrainConfig) -> list[str]:
 
 
 def _tiles(x: Array, shape: tuple[int, ...]) -> Array | None:
-    """Return grey images x (n, I) as squares (n, 1, side, side) from 0 to 1; None for others.
+    """Return images x (n, I) as squares (n, C, side, side) from 0 to 1; None for other inputs.
 
-    Of large images only every second, or third, … pixel.
+    They are grey, C = 1, or of three colours. Of large images only every second, or third, … pixel.
     """
-    if len(shape) != 2:
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
         return None
-    step = -(-max(shape) // _LARGEST_TILE)
-    images = x.reshape(-1, *shape)[:, ::step, ::step].astype(float)
+    step = -(-max(shape[:2]) // _LARGEST_TILE)
+    images = x.reshape(-1, *shape[:2], *(shape[2:] or (1,)))[:, ::step, ::step].astype(float)
     images = (images - images.min()) / (np.ptp(images) or 1)
-    missing = [(0, max(images.shape[1:]) - side) for side in images.shape[1:]]
-    return np.pad(images, [(0, 0), *missing])[:, None]
+    missing = [(0, max(images.shape[1:3]) - side) for side in images.shape[1:3]]
+    return np.pad(images, [(0, 0), *missing, (0, 0)]).transpose(0, 3, 1, 2)

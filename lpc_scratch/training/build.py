@@ -11,9 +11,9 @@ from lpc_scratch.backend import Array, Backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.metrics.axes import random_axes
-from lpc_scratch.nn.backbones import BACKBONES
+from lpc_scratch.nn.backbones import BACKBONES, of_rows
 from lpc_scratch.nn.inputs import Standardisation
-from lpc_scratch.nn.layers import Layer, Linear
+from lpc_scratch.nn.layers import Flatten, Layer, Linear, Sequential
 from lpc_scratch.nn.layers.rotated import RotatedLinear
 from lpc_scratch.nn.network import Network, make_latent_layer
 from lpc_scratch.nn.optim import OPTIMIZERS, Optimizer
@@ -26,7 +26,7 @@ def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend
     seeds = config.seeds if len(config.seeds) > 1 else config.seeds[0]
     stack = (len(config.seeds),) if len(config.seeds) > 1 else ()
     return Network(
-        *make_parts(config, data.num_features, data.num_classes, backend, stack),
+        *make_parts(config, data, backend, stack),
         data.num_features,
         seeds,
         config.initialization,
@@ -36,22 +36,58 @@ def make_network(config: TrainConfig, data: DatasetDescription, backend: Backend
 
 def make_parts(
     config: TrainConfig,
-    features: int,
-    classes: int,
+    data: DatasetDescription,
     backend: Backend,
     stack: tuple[int, ...] = (),
 ) -> tuple[Layer, Layer, Linear]:
-    """Return a configuration's backbone, latent layer and classifier, not yet initialised."""
+    """Return a configuration's backbone, latent layer and classifier, not yet initialised.
+
+    Raises
+    ------
+    ConfigError
+        If the backbone cannot take such inputs.
+    """
     place = (stack, np.dtype(config.dtype), backend)
-    hidden = (config.hidden, config.activation, config.dropout)
-    backbone = BACKBONES["mlp"](features, *hidden, *place)
-    (width,) = backbone.output_shape((features,))
+    backbone = _make_backbone(config, data, *place)
+    try:
+        (width,) = backbone.output_shape((data.num_features,))
+    except ValueError as error:
+        raise ConfigError(
+            f"backbone {config.backbone} cannot take inputs of the shape {data.image_shape}: "
+            f"{one_line(error)}"
+        ) from error
     latent_layer = make_latent_layer(config.architecture, width, config.latent_dim, *place)
     (latent_dim,) = latent_layer.output_shape((width,))
     if config.classifier_basis == "rotated":
         basis = random_axes(latent_dim)
-        return backbone, latent_layer, RotatedLinear(basis, latent_dim, classes, *place)
-    return backbone, latent_layer, Linear(latent_dim, classes, *place)
+        return backbone, latent_layer, RotatedLinear(basis, latent_dim, data.num_classes, *place)
+    return backbone, latent_layer, Linear(latent_dim, data.num_classes, *place)
+
+
+def _make_backbone(config: TrainConfig, data: DatasetDescription, *place: Any) -> Sequential:
+    """Return the backbone of a configuration; raises ConfigError for images that are none."""
+    make, changes = BACKBONES[config.backbone], {"crop": config.crop, "flip": config.flip}
+    if config.backbone == "mlp":
+        hidden = (config.hidden, config.activation, config.dropout)
+        backbone = make(data.num_features, *hidden, *place)
+        if not any(changes.values()):
+            return backbone
+    shape = data.image_shape if len(data.image_shape) == 3 else (*data.image_shape, 1)
+    if len(shape) != 3:
+        names = [f"backbone {config.backbone}"] * (config.backbone != "mlp")
+        names += [name for name, asked in changes.items() if asked]
+        raise ConfigError(
+            f"{' and '.join(names)} need images, and the inputs are vectors of "
+            f"{data.num_features} features: use backbone mlp without crop and flip, or store "
+            "them as (N, rows, columns) or (N, rows, columns, channels)"
+        )
+    if config.backbone == "mlp":
+        backbone = Sequential({"flatten": Flatten(backbone.backend), **backbone.children})
+    else:
+        stem = (config.stem_stride,) if config.backbone == "resnet" else ()
+        stages = (config.channels, config.blocks, config.activation, config.batch_norm)
+        backbone = make(shape[-1], *stages, *stem, *place)
+    return of_rows(backbone, shape, config.crop, config.flip)
 
 
 def start_from_code(config: TrainConfig, network: Network) -> None:

@@ -5,6 +5,8 @@ from typing import Protocol, TypeVar
 
 from data_utils import DATASETS, Dataset, load_dataset
 from data_utils.lookup import expanded
+from data_utils.split import split
+from data_utils.standardise import per_channel
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.training.build import start_from_code
 from lpc_scratch.training.growth import warn_of_growing_gamma
@@ -123,8 +125,11 @@ def train(
 
 
 def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Dataset:
-    """Load the data set that a configuration names; `progress` shows downloads."""
-    return load_dataset(
+    """Load the data set that a configuration names, in parts and standardised as it says.
+
+    `progress` shows downloads.
+    """
+    dataset = load_dataset(
         config.dataset,
         config.data_dir,
         classes=config.gaussian_classes,
@@ -132,6 +137,9 @@ def load_configured_dataset(config: TrainConfig, progress: bool = True) -> Datas
         seed=config.data_seed,
         progress=progress,
     )
+    share, samples = config.validation_share, config.training_samples
+    dataset = split(dataset, share, samples, config.data_seed)
+    return per_channel(dataset) if config.per_channel else dataset
 
 
 def settled(config: Config) -> Config:

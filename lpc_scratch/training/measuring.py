@@ -48,14 +48,21 @@ def measure_networks(
         host = trainer.backend.to_host(array)
         return host.reshape(members, *host.shape[host.ndim - axes :])
 
+    def share_right(x: Array | None, labels: Array | None) -> Array:
+        """Accuracy of every member; nan without samples."""
+        if x is None:
+            return np.full(members, np.nan)
+        predictions = per_member(trainer.latent_and_logits(x)[1].argmax(-1), 1)
+        return np.mean(predictions == labels, axis=-1)
+
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
         latent, logits = trainer.latent_and_logits(trainer.x_train)
-        _, test_logits = trainer.latent_and_logits(trainer.x_test)
+        test_accuracy = share_right(trainer.x_test, dataset.y_test)
+        validation_accuracy = share_right(trainer.x_validation, dataset.y_validation)
     # Once for all that follows; in float32 the equal squares of a collapsed latent add up with a
     # systematic rounding.
     latents = per_member(latent, 2).astype(np.float64)
     all_logits = per_member(logits, 2)
-    test_predictions = per_member(test_logits.argmax(-1), 1)
     weights = classifier_weights(trainer)
 
     rows: list[Row] = []
@@ -83,7 +90,8 @@ def measure_networks(
             "cross_entropy": float(cross_entropy),
             "penalty": float(penalty),
             "train_accuracy": float(np.mean(predictions == labels)),
-            "test_accuracy": float(np.mean(test_predictions[member] == dataset.y_test)),
+            "test_accuracy": float(test_accuracy[member]),
+            "validation_accuracy": float(validation_accuracy[member]),
         }
         W = weights[member]
         W_0 = None if classifier_initial is None else classifier_initial[member]

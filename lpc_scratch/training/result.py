@@ -22,7 +22,7 @@ Row = dict[str, Any]
 """One member at one epoch, by the names of COLUMNS."""
 
 ADDED = COLUMNS[COLUMNS.index("seconds") + 1 :]
-"""Columns that rows of version 0.1.0 do not have."""
+"""Columns that rows of version 0.1.0, and the last of them later rows too, do not have."""
 
 EDGES = np.linspace(-3, 3, 121)
 """Bin edges of the latent histograms, in standard deviations of a coordinate."""
@@ -105,13 +105,14 @@ class TrainingResult:
 
 
 def with_all_columns(row: Row) -> Row:
-    """Return a row in the order of COLUMNS, with nan for what version 0.1.0 did not measure.
+    """Return a row in the order of COLUMNS, with nan for what an older version did not measure.
 
-    That is ADDED, and `predicted_norm`, which was another quantity: the norm at which the measured
-    forces would balance. Raises KeyError for a row that lacks more.
+    That is ADDED, and in rows of 0.1.0 `predicted_norm`, which was another quantity: the norm at
+    which the measured forces would balance. Raises KeyError for a row that lacks more.
     """
     if ADDED[0] not in row:
-        row = row | dict.fromkeys(("predicted_norm", *ADDED), math.nan)
+        row = row | {"predicted_norm": math.nan}
+    row = dict.fromkeys(ADDED, math.nan) | row
     return {name: row[name] for name in COLUMNS}
 
 

@@ -47,7 +47,7 @@ class TrainingStep:
         self.network, self.optimizer = network, optimizer
         self.loss, self.penalty = loss, penalty
         self.x_train, self.y_train = x_train, y_train
-        self.scale, self.shift = network.standardisation.scale, network.standardisation.shift
+        self._factors = network.standardisation.factors(network.dtype, network.backend)
         self.ops = network.backend.ops
 
         # The minibatch, and the gradients that the losses write: made once, for every step.
@@ -76,7 +76,7 @@ class TrainingStep:
             Loss before the step, cross-entropy plus penalty, in the network's dtype.
         """
         ops, network = self.ops, self.network
-        x = ops.gather(self.x_train, rows, self.scale, self.shift, self._raw, self._x)
+        x = ops.gather(self.x_train, rows, *self._factors, self._raw, self._x)
         labels = ops.gather_labels(self.y_train, rows, self._labels)
 
         logits = network.forward(x, training=True)

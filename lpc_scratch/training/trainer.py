@@ -15,6 +15,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
+from lpc_scratch.nn.layers import Conv2d, walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
@@ -52,8 +53,9 @@ class Trainer:
         One network, or a stack of E if the configuration has several seeds.
     optimizer : Optimizer or Parts
         Works on the network's flat parameters.
-    x_train, x_test, y_train : array
-        The data on the device; inputs in the form that `latent_and_logits` takes.
+    x_train, x_test, x_validation, y_train : array
+        The data on the device; inputs in the form that `latent_and_logits` takes. `x_validation`
+        is None where there is no such part.
     seconds : float
         Time spent in epochs, measurements not counted.
     samples_per_second : float
@@ -69,7 +71,7 @@ class Trainer:
     Warns
     -----
     NoKernelWarning
-        If the device has no kernel for its optimiser or penalty.
+        If the device has no kernel for a layer, its optimiser or penalty.
     """
 
     def __init__(self, config: TrainConfig, dataset: Dataset, keep_going: bool = False) -> None:
@@ -89,7 +91,9 @@ class Trainer:
 
         self.batch_size = min(config.batch_size, len(dataset.x_train))
         self.steps_per_epoch = config.steps_per_epoch(len(dataset.x_train))
-        self._reader, self.x_train, self.x_test = self._bring_inputs()
+        self._reader, inputs = self._bring_inputs()
+        self.x_train, self.x_test, *validation = inputs
+        self.x_validation = validation[0] if validation else None
         self.y_train = self.backend.to_device(dataset.y_train)
         self._executor = self._choose_executor()
 
@@ -173,7 +177,7 @@ class Trainer:
         return self.backend.to_host(losses)
 
     def latent_and_logits(self, x: Array) -> tuple[Array, Array]:
-        """Return latent (..., n, D) and logits (..., n, K) of `x_train` or `x_test`, as they are.
+        """Return latent (..., n, D) and logits (..., n, K) of `x_train` and the like, as they are.
 
         Without dropout, on the device.
         """
@@ -207,18 +211,19 @@ class Trainer:
         orders = [generator(s, "shuffle", epoch).permutation(samples) for s in self.config.seeds]
         return np.stack(orders).reshape(*self.network.stack, samples)
 
-    def _bring_inputs(self) -> tuple[Network, Array, Array]:
-        """Return training and test inputs on the device, and the network that takes them so.
+    def _bring_inputs(self) -> tuple[Network, list[Array]]:
+        """Return the inputs on the device, and the network that takes them so.
 
-        Pixels stay as stored, in one byte each, and are standardised a minibatch at a time.
-        Features of one's own are standardised here once, in float64.
+        They are those of training, test and, where there is one, the validation part. Pixels stay
+        as stored, in one byte each, and are standardised a minibatch at a time. Features of one's
+        own are standardised here once, in float64.
         """
-        inputs = (self.dataset.x_train, self.dataset.x_test)
-        if self.dataset.feature_mean is None:
-            x_train, x_test = map(self.backend.to_device, inputs)
-            return self.network, x_train, x_test
-        x_train, x_test = (standardised(self.network, x) for x in inputs)
-        return self.network.shown(Standardisation()), x_train, x_test
+        data = self.dataset
+        inputs = [x for x in (data.x_train, data.x_test, data.x_validation) if x is not None]
+        if data.feature_mean is None:
+            return self.network, [self.backend.to_device(x) for x in inputs]
+        there = [standardised(self.network, x) for x in inputs]
+        return self.network.shown(Standardisation()), there
 
     def _make_step(self, network: Network, optimizer: Optimizer | Parts) -> TrainingStep:
         data = (self.x_train, self.y_train)
@@ -230,7 +235,8 @@ class Trainer:
         losses = self.backend.xp.empty(shape, self.network.dtype)
         stack = (self._reader, self.optimizer)
         count = min(num_threads(), len(self.config.seeds) // _GROUP)
-        if count > 1 and self._is_small() and self._largest_product >= _GROUP_PRODUCT:
+        busy = self._convolves or self._largest_product >= _GROUP_PRODUCT
+        if count > 1 and self._is_small() and busy:
             return Members(self._make_step, *stack, losses, self.batch_size, count)
         step = self._make_step(*stack)
         if self.backend.graph and self._has_kernels():
@@ -240,7 +246,8 @@ class Trainer:
     def _has_kernels(self) -> bool:
         """Return whether the device has kernels for the optimisers and the penalty; warn if not."""
         penalty = (self.penalty.primitive,) if self.penalty else ()
-        used = {"optimiser": self.optimizer.primitives, "penalty": penalty}
+        layers = tuple(name for _, layer in walk(self.network) for name in layer.primitives)
+        used = {"layers": layers, "optimiser": self.optimizer.primitives, "penalty": penalty}
         there = self.backend.ops.overrides
         lacking = [name for name, primitives in used.items() if not all(map(there, primitives))]
         if lacking:
@@ -253,7 +260,13 @@ class Trainer:
         return not lacking
 
     def _is_small(self) -> bool:
-        return self.backend.name == "cpu" and self._largest_product < _SMALL_PRODUCT
+        """Return whether BLAS gains nothing by a second thread; convolutions have their own."""
+        small = self._convolves or self._largest_product < _SMALL_PRODUCT
+        return self.backend.name == "cpu" and small
+
+    @cached_property
+    def _convolves(self) -> bool:
+        return any(isinstance(layer, Conv2d) for layer in self.network.leaves())
 
     @cached_property
     def _largest_product(self) -> int:

@@ -26,7 +26,7 @@ ATTACKS = {
 }
 
 
-def describe(image_shape, scale=2 / 255, shift=-1.0, mean=None):
+def describe(image_shape, scale=2 / 255, shift=-1.0, mean=None, white=None):
     """Return what a model needs to know of its data."""
     return SimpleNamespace(
         image_shape=image_shape,
@@ -34,6 +34,7 @@ def describe(image_shape, scale=2 / 255, shift=-1.0, mean=None):
         shift=shift,
         feature_mean=mean,
         feature_deviation=mean,
+        white=white,
     )
 
 

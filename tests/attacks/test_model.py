@@ -11,6 +11,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.gradcheck import assert_gradient
+from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.losses import softmax_cross_entropy
 from lpc_scratch.nn.network import Network
@@ -36,6 +37,27 @@ def test_pixel_gradients_match_central_differences(
     assert gradient.shape == (*np.shape(seeds), 24, 16)
     total = gradient.sum(axis=0) if seeds else gradient
     assert_gradient(lambda p: getattr(model, kind)(p, labels)[0], images, total)
+
+
+@pytest.mark.parametrize("seeds", [0, [0, 1]])
+def test_pixels_of_every_channel_have_their_own_contrast(
+    backend, describe_data, make_model, rng, seeds
+):
+    shape = (2, 3, 3)
+    scale, shift = np.tile(rng.uniform(0.005, 0.02, size=(2, 3)), 6) * np.array([[1], [-60]])
+    network = make_model(seeds, backend=backend, image_shape=shape).network.shown(Standardisation())
+    model = PixelModel(network, describe_data(shape, scale, shift, white=255))
+    stored = rng.integers(256, size=(4, *shape), dtype=np.uint8)
+    pixels, labels = model.pixels(stored), rng.integers(4, size=4)
+    assert model.largest == 255
+    assert (pixels * 255).round().astype(int).tolist() == stored.reshape(4, 18).tolist()
+    shown = stored.reshape(4, 18) * scale + shift
+    expected = backend.to_host(network.predict(backend.to_device(shown)))
+    assert model.logits(pixels) == pytest.approx(expected, abs=1e-12)
+    inner = pixels * 0.8 + 0.1  # differences stay within the range
+    _, gradient = model.loss_gradient(inner, labels)
+    total = gradient.sum(axis=0) if seeds else gradient
+    assert_gradient(lambda p: model.loss_gradient(p, labels)[0], inner, total)
 
 
 @pytest.mark.parametrize("objective", [cross_entropy, log_odds, margin])

@@ -62,6 +62,16 @@ def test_a_channel_axis_of_length_one_changes_nothing(name: str, digits: np.ndar
     )
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "gaussian-noise"])
+def test_every_channel_of_an_image_is_corrupted_in_the_same_place(
+    name: str, digits: np.ndarray
+) -> None:
+    grey = np.repeat(digits[..., None], 3, axis=-1)
+    expected = corrupt(digits, name, 3, seed=0)
+    for channel in np.moveaxis(corrupt(grey, name, 3, seed=0), -1, 0):
+        np.testing.assert_allclose(channel, expected, atol=1e-6)
+
+
 def test_noise_has_the_deviation_of_the_table() -> None:
     grey = np.full((20, 28, 28), 0.5)
     noise = corrupt(grey, "gaussian-noise", 1, seed=0) - grey

@@ -5,15 +5,16 @@ import hashlib
 import itertools
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
-import pooch
 import pytest
 
-from data_utils import DatasetError, load_dataset, lookup
-from data_utils.sources import SOURCES, Source, SourceFile
+from data_utils import Dataset, DatasetError, load_dataset, lookup
+from data_utils.idx import parse_set
+from data_utils.source import Source, SourceFile
+from data_utils.sources import SOURCES
 
 NAMES = [file.name for file in SOURCES["mnist"].files]
 CONTENTS = [
@@ -22,11 +23,7 @@ CONTENTS = [
     else struct.pack(">2I", 0x0801, count) + bytes(i % 10 for i in range(count))
     for count, images in [(20, True), (20, False), (10, True), (10, False)]
 ]
-RETRIEVE, MNIST = pooch.retrieve, SOURCES["mnist"]  # the real ones, which a fixture replaces
-
-
-def refuse(*args: object, **kwargs: object) -> None:
-    raise ConnectionError("this test must not download")
+MNIST = SOURCES["mnist"]  # the real one, which a fixture replaces
 
 
 def write_set(folder: Path, *, packed: bool = True, level: int = 9) -> Path:
@@ -52,22 +49,18 @@ def registered(**changes: object) -> Source:
     settings: dict = {
         "files": tuple(files),
         "mirrors": ("https://one.example/", "https://two.example/"),
-        "torchvision_folder": "MNIST",
+        "parse": parse_set,
+        "folders": ("MNIST/raw",),
+        "image_shape": (2, 2),
         "class_names": tuple("0123456789"),
     }
     return Source(**(settings | changes))
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Hide this machine's data and network, and register the small set as MNIST."""
-    folder = tmp_path / "cache"
-    monkeypatch.delenv("LPC_DATA_DIR", raising=False)
-    monkeypatch.setattr(pooch, "os_cache", lambda project: folder)
-    monkeypatch.setattr(pooch, "retrieve", refuse)
-    monkeypatch.setattr(lookup, "WELL_KNOWN", (tmp_path / "well-known",))
+def small(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register the small set as MNIST."""
     monkeypatch.setitem(SOURCES, "mnist", registered())
-    return folder
 
 
 def rename(folder: Path, *forms: str) -> None:
@@ -158,7 +151,7 @@ def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> No
 def test_a_set_known_only_by_its_gz_files_is_verified_by_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = tuple(SourceFile(file.name, file.packed) for file in SOURCES["mnist"].files)
+    files = tuple(SourceFile(file.name, packed=file.packed) for file in SOURCES["mnist"].files)
     monkeypatch.setitem(SOURCES, "mnist", registered(files=files))
     assert load_dataset("mnist", write_set(tmp_path / "good")).num_classes == 10
     with pytest.raises(DatasetError, match="not the known content"):
@@ -204,35 +197,19 @@ def test_without_data_or_network_one_sentence_says_what_was_tried(
     assert "\n" not in message
 
 
-class NotFoundError(OSError):
-    response = SimpleNamespace(status_code=404)
-
-
 @pytest.fixture
-def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the real pooch.retrieve download ``web://file`` from a folder instead of a network."""
-
-    def copy(url: str, target: str, pooch: object) -> None:
-        path = folder / url.removeprefix("web://")
-        if not path.exists():
-            raise NotFoundError
-        shutil.copy(path, target)
-
-    folder = tmp_path / "web"
-    monkeypatch.setattr(pooch, "retrieve", RETRIEVE)
-    monkeypatch.setattr(pooch, "HTTPDownloader", lambda **settings: copy)
+def web(web: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Serve the small set from three mirrors, of which one may be good."""
     mirrors = ("web://missing/", "web://tampered/", "web://good/")
     monkeypatch.setitem(SOURCES, "mnist", registered(mirrors=mirrors))
-    write_set(folder / "tampered", level=1)
-    return folder
+    write_set(web / "tampered", level=1)
+    return web
 
 
-def test_mirrors_are_tried_in_turn_and_the_download_is_kept(
-    web: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mirrors_are_tried_in_turn_and_the_download_is_kept(web: Path) -> None:
     write_set(web / "good")
     assert load_dataset("mnist", progress=False).num_classes == 10
-    monkeypatch.setattr(pooch, "retrieve", refuse)
+    shutil.rmtree(web)
     assert load_dataset("mnist", progress=False).num_classes == 10
 
 
@@ -243,15 +220,8 @@ def test_each_mirror_that_fails_is_named_with_its_reason(web: Path, cache: Path)
     assert list((cache / "mnist").iterdir()) == []
 
 
-def test_real_mnist_is_loaded_if_this_machine_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()  # this machine's own places
-    monkeypatch.setattr(pooch, "retrieve", refuse)
-    try:
-        data = load_dataset("mnist", progress=False)
-    except DatasetError as error:
-        if "downloading" not in str(error):
-            raise
-        pytest.skip("MNIST is not on this machine: LPC_DATA_DIR can name a folder that holds it")
+def test_real_mnist_is_loaded_if_this_machine_has_it(real: Callable[[str], Dataset]) -> None:
+    data = real("mnist")
     assert data.x_train.shape == (60000, 784)
     assert data.x_test.shape == (10000, 784)
     assert data.image_shape == (28, 28)

@@ -14,6 +14,7 @@ from data_utils.corruptions import CORRUPTIONS, corrupt
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
+from lpc_scratch.evaluation.depth import evaluate_depth
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
@@ -23,6 +24,8 @@ from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import DRAWS, evaluate_transfer
 from lpc_scratch.metrics.calibration import fit_temperature
+from lpc_scratch.metrics.collapse import within_class_variability
+from lpc_scratch.nn.inference import hidden_layers
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
 from lpc_scratch.training.trainer import Trainer
@@ -282,3 +285,32 @@ def test_retraining_takes_so_many_steps_and_stretches_the_schedules(monkeypatch)
     retrain(code, data, steps=22)  # a code of all classes is none of fewer
     retrain(config, data, steps=880)
     assert (taken[-1][0].epochs, taken[-1][0].learning_rate_every) == (40, 20)
+
+
+def test_depth_measures_every_activation_of_a_network_and_its_latent(subject):
+    found = list(evaluate_depth(subject, 500, 0))
+    assert [m.test for m in found[::3]] == ["hidden.0.relu", "latent"]
+    data = subject.dataset
+    chosen = np.random.default_rng(0).permutation(len(data.x_train))[:500]
+    x, labels = data.x_train[chosen], data.y_train[chosen]
+    network = subject.run.network
+    hidden = np.maximum(
+        network.standardise(x) @ network.backbone.children["0"].W
+        + network.backbone.children["0"].b,
+        0,
+    )
+    for test, layer in (("hidden.0.relu", hidden), ("latent", subject.latent(x))):
+        expected = [within_class_variability(z, labels) for z in layer]
+        np.testing.assert_allclose(values(found, test, "NC1")[0], expected, rtol=1e-5)
+
+
+def test_depth_takes_the_mean_of_a_channel_and_no_inner_layer_of_a_block(tmp_path):
+    config = replace(CONFIG, backbone="resnet", channels=(4, 6), epochs=0, seeds=(0,))
+    train(config, recorder=RunFolder(tmp_path / "run"))
+    subject = load_subjects([tmp_path / "run"], 50, 0, "cpu")[0]
+    network, rows = subject.run.network, subject.dataset.x_train[:50]
+    layers = hidden_layers(network, rows)
+    names = ["hidden.stem.relu", "hidden.0.0.relu", "hidden.1.0.relu", "latent"]
+    assert [*layers] == names
+    assert [z.shape for z in layers.values()] == [(50, 4), (50, 4), (50, 6), (50, 8)]
+    np.testing.assert_array_equal(layers["latent"], network.embed(rows))

@@ -38,6 +38,7 @@ def test_the_columns_of_metrics_csv_keep_their_names_and_order():
         *("latent_norm", "latent_entropy", "code_distance", "code_spread"),
         *("margin", "classifier_norm", "predicted_norm", "norm_bound", "seconds"),
         *("kurtosis", "kurtosis_rotated", "two_values", "nc0", "initial_code", "nc1_quotient"),
+        "validation_accuracy",
     )
     assert names == COLUMNS
     assert len(BY_NAME) == len(METRICS)

@@ -15,6 +15,7 @@ from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Architecture
 from lpc_scratch.runs.config_file import dump_config, load_config
+from lpc_scratch.runs.dataset_file import fingerprint
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training import load_configured_dataset, train
@@ -66,13 +67,24 @@ def test_loaded_run_answers_as_the_trained_network_to_the_bit(path, digits, arch
     assert right.tolist() == measured
 
 
+@pytest.mark.parametrize("backbone", ["cnn", "resnet"])
+def test_loaded_network_of_images_has_its_running_statistics(path, digits, backbone):
+    changes = {"hidden": (), "channels": (4, 6), "seeds": (0, 1), "crop": 1}
+    network = run(path, backbone=backbone, **changes).network
+    loaded = load_run(path).network
+    ours, theirs = loaded.named_state(), network.named_state()
+    assert ours.keys() == theirs.keys() == {n for n in theirs if "norm" in n} != set()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    assert np.array_equal(loaded.predict(digits.x_test), network.predict(digits.x_test))
+
+
 def test_loaded_run_has_configuration_history_and_description(path, digits):
     result = run(path, seeds=(0, 1))
     loaded = load_run(str(path))
     assert loaded.folder == path
     assert loaded.config == result.config
     assert loaded.epoch == 2
-    assert loaded.result.rows == result.rows
+    np.testing.assert_equal(loaded.result.rows, result.rows)  # nan equals nan
     assert np.array_equal(loaded.result.column("nc1", 1), result.column("nc1", 1))
     ours, theirs = loaded.result.snapshots.to_arrays(), result.snapshots.to_arrays()
     assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
@@ -80,6 +92,24 @@ def test_loaded_run_has_configuration_history_and_description(path, digits):
     assert (loaded.scale, loaded.shift) == (digits.scale, digits.shift)
     assert loaded.feature_mean is None
     assert loaded.result.class_names == digits.class_names
+
+
+def test_loaded_run_knows_parts_and_channels_of_its_data(path):
+    settings = {"per_channel": True, "validation_share": 0.2, "training_samples": 500}
+    result = run(path, **settings)
+    loaded = load_run(path)
+    data = loaded.load_dataset()
+    assert (len(data.x_train), len(data.x_validation), len(data.x_test)) == (500, 287, 360)
+    assert loaded.white == data.white == 16
+    assert np.array_equal(loaded.scale, data.scale)
+    x = data.x_train * data.scale + data.shift
+    assert (x.mean(), x.std()) == (pytest.approx(0), pytest.approx(1))
+    assert np.array_equal(loaded.logits(data.x_test), result.network.predict(data.x_test))
+    right = np.mean(loaded.predict(data.x_validation) == data.y_validation)
+    assert loaded.result.rows[-1]["validation_accuracy"] == right
+    assert loaded.fingerprint == fingerprint(data)
+    moved = dataclasses.replace(data, x_validation=data.x_validation[::-1])
+    assert fingerprint(moved) != loaded.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -355,11 +385,13 @@ DAMAGES = {
             ("image_shape", [8, 8.0], "a list of whole numbers above 0"),
             ("image_shape", [8, 0], "a list of whole numbers above 0"),
             ("image_shape", [True, 64], "a list of whole numbers above 0"),
-            ("scale", None, "a finite number"),
-            ("scale", "1", "a finite number"),
-            ("scale", float("nan"), "a finite number"),
-            ("shift", 10**400, "a finite number"),
-            ("shift", False, "a finite number"),
+            ("scale", None, "a finite number or a list of them"),
+            ("scale", "1", "a finite number or a list of them"),
+            ("scale", float("nan"), "a finite number or a list of them"),
+            ("scale", [1.0, float("nan")], "a finite number or a list of them"),
+            ("shift", 10**400, "a finite number or a list of them"),
+            ("shift", False, "a finite number or a list of them"),
+            ("white", 0, "null or a whole number above 0"),
             ("feature_mean", 3, "null or a list of finite numbers"),
             ("feature_mean", [float("inf")], "null or a list of finite numbers"),
             ("feature_deviation", [1, 0], "null or a list of finite numbers above 0"),
@@ -376,6 +408,10 @@ DAMAGES = {
     "deviation without mean": (
         describe(feature_deviation=[1.0] * 64),
         r"dataset\.json is damaged: it has feature_deviation without feature_mean",
+    ),
+    "scale of features without a shift": (
+        describe(scale=[1.0] * 64),
+        r"dataset\.json is damaged: it has scale without shift of every feature",
     ),
     "images of another size": (
         describe(image_shape=[9, 8]),

@@ -80,6 +80,7 @@ def test_curves_are_the_rows_of_each_network(pair):
         ]
         for group, columns in GROUPS.items()
         for column in columns
+        if column != "validation_accuracy"  # of which there is none
         for member in (0, 1)
     }
     assert scalars == expected
@@ -89,8 +90,14 @@ def test_curves_of_a_single_network_have_no_seed_in_their_names(single):
     _, log = single
     scalars, reader = read(log.path)
     assert {"collapse/nc1", "loss/cross_entropy", "accuracy/test_accuracy"} <= scalars.keys()
-    assert len(scalars) == len(MEASUREMENTS)
+    assert len(scalars) == len(MEASUREMENTS) - 1  # there is no validation accuracy
     assert reader.Tags()["tensors"] == []
+
+
+def test_validation_accuracy_has_a_curve_where_there_is_such_a_part(tmp_path):
+    config = dataclasses.replace(SMALL, validation_share=0.2, epochs=0)
+    scalars, _ = read(run(config, tmp_path)[1].path)
+    assert len(scalars["accuracy/validation_accuracy"]) == 1
 
 
 def test_networks_of_one_seed_are_told_apart_by_gamma(tmp_path):
@@ -346,3 +353,12 @@ def read_projector_config(path):
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
     return text_format.Parse((path / "projector_config.pbtxt").read_text(), ProjectorConfig())
+
+
+def test_images_in_three_colours_are_shown_and_those_in_more_channels_are_not():
+    x = np.arange(2 * 18).reshape(2, 18)
+    tiles = tensorboard_log._tiles(x, (2, 3, 3))
+    assert tiles.shape == (2, 3, 3, 3)
+    assert tiles[1, :, 1, 2] * 35 == pytest.approx(x.reshape(2, 2, 3, 3)[1, 1, 2])
+    assert not tiles[:, :, 2].any()
+    assert tensorboard_log._tiles(x, (3, 3, 2)) is None

@@ -56,6 +56,18 @@ def test_rows_describe_each_network_on_the_whole_training_set(result):
     assert row["penalty"] == pytest.approx(10 * np.exp(np.mean(np.square(latent, dtype="f8"))))
 
 
+def test_validation_accuracy_is_that_of_the_part_that_is_not_trained_on():
+    config = dataclasses.replace(TINY, validation_share=0.25, training_samples=100, epochs=1)
+    result, dataset = train(config), load_configured_dataset(config)
+    whole = load_configured_dataset(TINY)
+    assert len(dataset.x_train) == 100
+    assert len(dataset.x_validation) == round(len(whole.x_train) / 4)
+    _, logits = latent_and_logits(result.network, dataset.x_validation)
+    expected = np.mean(logits.argmax(-1) == dataset.y_validation)
+    assert result.rows[-1]["validation_accuracy"] == expected
+    assert np.isnan(train(dataclasses.replace(TINY, epochs=0)).rows[-1]["validation_accuracy"])
+
+
 @pytest.mark.parametrize(
     "settings", [{"architecture": "none"}, {"gamma": 0.0}, {"loss": "double-softmax"}], ids=str
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_utils import load_dataset
+from data_utils.standardise import per_channel
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError
@@ -272,6 +273,11 @@ def test_gpu_trains_like_the_cpu(digits, backend):
 )
 def test_a_device_that_refuses_host_arrays_trains_like_the_cpu(digits, cupy_stand_in, settings):
     assert_device_trains_like_the_cpu(digits, cupy_stand_in, **settings)
+
+
+def test_pixels_standardised_per_channel_are_trained_on_in_kernels_too(digits, cuda_stand_in):
+    pixels = dataclasses.replace(digits, image_shape=(4, 8, 2))
+    assert_device_trains_like_the_cpu(per_channel(pixels), cuda_stand_in)
 
 
 @pytest.mark.parametrize(

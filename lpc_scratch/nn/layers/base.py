@@ -12,6 +12,7 @@ Results live in buffers that are reused while the batch shape stays the same: wh
 `backward` returned is overwritten by the next call.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -20,6 +21,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from lpc_scratch.backend import Array, Backend, get_backend
+from lpc_scratch.nn.seeding import Purpose
 
 Shape = tuple[int, ...]
 
@@ -34,7 +36,7 @@ class Layer(ABC):
     `children`; see `compose`.
     """
 
-    parameter_names: ClassVar[tuple[str, ...]] = ()
+    parameter_names: tuple[str, ...] = ()
     state_names: ClassVar[tuple[str, ...]] = ()
     children: Mapping[str, "Layer"] = {}
 
@@ -42,6 +44,10 @@ class Layer(ABC):
     """Whether y and dx are buffers of its own that it never reads again."""
     transparent: ClassVar[bool] = False
     """Whether y may be x itself, and dx dy."""
+    purpose: ClassVar[Purpose] = "dropout"
+    """What its random numbers are for, if it has `generators`."""
+    primitives: ClassVar[tuple[str, ...]] = ()
+    """Names of the backend's primitives that a device needs kernels for."""
 
     def __init__(self, backend: Backend | None = None) -> None:
         self.backend = backend or get_backend("cpu")
@@ -82,6 +88,10 @@ class Layer(ABC):
             If the layer does not take such inputs.
         """
         return shape
+
+    def widest(self, shape: Shape) -> int:
+        """Return the size of the largest output on the way of one input of a shape."""
+        return math.prod(self.output_shape(shape))
 
     def numbers_kept(self, shape: Shape) -> int:
         """Return how many numbers the buffers of training hold for one input of a shape."""

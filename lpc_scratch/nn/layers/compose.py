@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lpc_scratch.backend import Array
 from lpc_scratch.nn.layers.activations import Activation
-from lpc_scratch.nn.layers.base import Layer, Shape
+from lpc_scratch.nn.layers.base import Layer, Shape, walk
 
 
 class Container(Layer):
@@ -28,7 +28,12 @@ class Sequential(Container):
         first = next(iter(layers.values()), None)
         super().__init__(first.backend if first else None)
         self.children = dict(layers)
+        self._first = next(filter(self._has_parameters, range(len(layers))), 0)
         allow_in_place([self])
+
+    def _has_parameters(self, position: int) -> bool:
+        layer = [*self.children.values()][position]
+        return any(each.parameter_names for each in (layer, *(own for _, own in walk(layer))))
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """Return what the last layer makes of what the others have made of x."""
@@ -43,8 +48,8 @@ class Sequential(Container):
         return dy
 
     def backward_parameters(self, dy: Array) -> None:
-        """Do the same, but for dLoss/dx of the first layer."""
-        layers = [*self.children.values()]
+        """Do the same, but for dLoss/dx of the first layer with parameters."""
+        layers = [*self.children.values()][self._first :]
         for layer in reversed(layers[1:]):
             dy = layer.backward(dy)
         for first in layers[:1]:
@@ -68,6 +73,14 @@ class Sequential(Container):
             shape = layer.output_shape(shape)
         return shape
 
+    def widest(self, shape: Shape) -> int:
+        """Return the largest over the layers."""
+        widest = 0
+        for layer in self.children.values():
+            widest = max(widest, layer.widest(shape))
+            shape = layer.output_shape(shape)
+        return widest
+
     def numbers_kept(self, shape: Shape) -> int:
         """Return the sum over the layers."""
         total = 0
@@ -78,59 +91,73 @@ class Sequential(Container):
 
 
 class Residual(Container):
-    """y = x + branch(x) (He et al. 2016).
+    """y = shortcut(x) + branch(x) (He et al. 2016).
 
     Parameters
     ----------
     branch : Layer
-        Keeps the shape of its input.
+        Makes what is added.
+    shortcut : Layer, optional
+        What x is carried by: by default nothing changes it, and the branch keeps its shape.
     """
 
     hands_over = True
+    primitives = ("add",)
 
-    def __init__(self, branch: Layer) -> None:
+    def __init__(self, branch: Layer, shortcut: Layer | None = None) -> None:
         super().__init__(branch.backend)
         self.children = {"branch": branch}
-        allow_in_place([branch])  # x and dy are read again, so not at its ends
-
-    @property
-    def branch(self) -> Layer:
-        """The layer around which x is carried."""
-        return self.children["branch"]
+        if shortcut:
+            self.children |= {"shortcut": shortcut}
+        for path in self.children.values():
+            allow_in_place([path])  # x and dy are read again, so not at its ends
 
     def forward(self, x: Array, training: bool = False) -> Array:
-        """y = x + branch(x)."""
-        y = self.branch.forward(x, training)
-        return self.ops.add(x, y, out=self.buffer("y", x.shape, x.dtype))
+        """y = shortcut(x) + branch(x)."""
+        y, *carried = [path.forward(x, training) for path in self.children.values()]
+        return self.ops.add(*carried or [x], y, out=self.buffer("y", y.shape, y.dtype))
 
     def backward(self, dy: Array) -> Array:
-        """dx = dy + what the branch makes of dy."""
-        dx = self.branch.backward(dy)
-        return self.ops.add(dy, dx, out=self.buffer("dx", dy.shape, dy.dtype))
+        """dx = what branch and shortcut make of dy, added up."""
+        return self._add(dy, [path.backward(dy) for path in self.children.values()])
 
     def backward_parameters(self, dy: Array) -> None:
-        """Overwrite the gradients of the branch alone."""
-        self.branch.backward_parameters(dy)
+        """Overwrite the gradients of the parameters alone."""
+        for path in self.children.values():
+            path.backward_parameters(dy)
 
     def backward_input(self, dy: Array) -> Array:
         """Return dLoss/dx alone."""
-        dx = self.branch.backward_input(dy)
-        return self.ops.add(dy, dx, out=self.buffer("dx", dy.shape, dy.dtype))
+        return self._add(dy, [path.backward_input(dy) for path in self.children.values()])
 
     def predict(self, x: Array) -> Array:
-        """y = x + branch(x)."""
-        return self.ops.add(x, self.branch.predict(x))
+        """y = shortcut(x) + branch(x)."""
+        y, *carried = [path.predict(x) for path in self.children.values()]
+        return self.ops.add(*carried or [x], y)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return the input's shape, if the branch keeps it."""
-        found = self.branch.output_shape(shape)
-        if found != shape:
-            raise ValueError(f"the branch of a Residual makes {found} of {shape}: they are added")
-        return shape
+        """Return the branch's output shape, if the shortcut's is the same."""
+        made, *carried = [path.output_shape(shape) for path in self.children.values()]
+        for other in carried or [shape]:
+            if made != other:
+                raise ValueError(
+                    f"the branch of a Residual makes {made} of {shape} and the shortcut {other}: "
+                    "they are added"
+                )
+        return made
+
+    def widest(self, shape: Shape) -> int:
+        """Return the largest of both paths."""
+        return max(path.widest(shape) for path in self.children.values())
 
     def numbers_kept(self, shape: Shape) -> int:
-        """Return those of the branch, and y and dx."""
-        return self.branch.numbers_kept(shape) + 2 * math.prod(shape)
+        """Return those of both paths, and y and dx."""
+        own = math.prod(shape) + math.prod(self.output_shape(shape))
+        return own + sum(path.numbers_kept(shape) for path in self.children.values())
+
+    def _add(self, dy: Array, gradients: list[Array]) -> Array:
+        dx, *carried = gradients
+        return self.ops.add(*carried or [dy], dx, out=self.buffer("dx", dx.shape, dx.dtype))
 
 
 def allow_in_place(chain: Sequence[Layer]) -> None:

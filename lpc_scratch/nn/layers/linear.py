@@ -1,7 +1,7 @@
 """The affine map."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,8 +29,9 @@ class Linear(Layer):
         Where the arrays live; the CPU by default.
     """
 
-    parameter_names = ("W", "b")
+    parameter_names: tuple[str, ...] = ("W", "b")
     hands_over = True
+    primitives: ClassVar[tuple[str, ...]] = ("affine", "matmul", "sum_rows")
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Linear(Layer):
         """Draw W and b in float64 and round them, so that float32 and float64 start alike."""
         *_, fan_in, fan_out = self.W.shape
         drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out) for rng in generators]
-        for parameter, draws in ((self.W, [W for W, _ in drawn]), (self.b, [b for _, b in drawn])):
+        for name, draws in zip(("W", "b"), zip(*drawn, strict=True), strict=True):
+            parameter = getattr(self, name)
             host = np.stack(draws).reshape(parameter.shape).astype(parameter.dtype)
             parameter[...] = self.backend.to_device(host)
