@@ -54,14 +54,15 @@ def per_channel(dataset: Dataset) -> Dataset:
             f"of shape {shape}: leave it out"
         )
     channels = shape[2] if len(shape) == 3 else 1
-    mean = x.mean(axis=0, dtype=np.float64).reshape(-1, channels).mean(axis=0)
-    squares = np.zeros(channels)
+    # How often every value of a byte is there says all of it, without rounding.
+    counts = np.zeros((channels, 256), np.int64)
     for start in range(0, len(x), BLOCK):
-        centred = x[start : start + BLOCK].reshape(-1, channels) - mean
-        squares += np.einsum("nc,nc->c", centred, centred)
-    deviation = np.sqrt(squares / (x.size / channels))
-    pixels = x.reshape(-1, channels)
-    deviation[pixels.min(axis=0) == pixels.max(axis=0)] = 1
+        for channel, count in enumerate(counts):
+            count += np.bincount(x[start : start + BLOCK, channel::channels].ravel(), minlength=256)
+    values, total = np.arange(256.0), x.size // channels
+    mean = counts @ values / total
+    deviation = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / total)
+    deviation[deviation == 0] = 1
     repeated = x.shape[1] // channels
     return replace(
         dataset,

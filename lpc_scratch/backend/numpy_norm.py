@@ -15,7 +15,7 @@ from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_threads, num_threads, split
 
-CHUNK = 65_536
+CHUNK = 131_072
 """Numbers that a pass works on at once."""
 
 LINE = 2_048
@@ -113,6 +113,16 @@ class NormOps(Reference):
 
             _each(norm, lines)
         return dx
+
+
+def channel_sums(x: Array, out: Array | None = None) -> Array:
+    """Sum over rows (..., N, C) to (..., 1, C), in float64."""
+    total = np.empty((*x.shape[:-2], 1, x.shape[-1]), x.dtype) if out is None else out
+    for m in np.ndindex(x.shape[:-2]):
+        lines = _lines(x[m])
+        sums = _each(lambda part, lines=lines: _fold(lines[part], x.shape[-1]), lines)
+        total[m] = np.sum(sums, axis=0)
+    return total
 
 
 def _lines(rows: Array) -> Array:

@@ -16,10 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
-
-FLOATS = 131_072
-"""Numbers of the patches of a unit."""
+from lpc_scratch.backend.units import Padding, Unit, padded_rows, run_units, sum_units, units
 
 TILE = 4
 """Output rows that are computed together."""
@@ -45,8 +42,8 @@ BT = np.array(
 
 
 def convolve(
-    x: Array, W: Array, b: Array | None, kw: int, sw: int, padding: tuple, out: Array
-) -> Array:
+    x: Array, W: Array, b: Array | None, kw: int, sw: int, padding: Padding, out: Array
+) -> None:
     """y of x (B, H, W, C), W (3 kw C, O), b (1, O) or None; see `Reference.conv2d`."""
     B, H, width, O = out.shape
     kernels = (G @ W.reshape(3, -1)).reshape(6, -1, O).astype(W.dtype)
@@ -66,11 +63,10 @@ def convolve(
         if not whole:
             y[...] = rows[:, : y.shape[1]]
 
-    run_units(run, units(B, -(-H // TILE), 6 * width * kernels.shape[1], FLOATS))
-    return out
+    run_units(run, units(B, -(-H // TILE), 6 * width * kernels.shape[1]))
 
 
-def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: tuple, out: Array) -> Array:
+def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: Padding, out: Array) -> None:
     """dW (3 kw C, O) of x (B, H, W, C) and dy (B, H', W', O); see `Reference.conv2d`."""
     B, H, width, O = dy.shape
     K = len(out) // 3
@@ -89,13 +85,12 @@ def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: tuple, out: 
         product = scratch(total.shape, x.dtype, 1)
         total += np.matmul(patches.reshape(6, -1, K).mT, sums.reshape(6, -1, O), out=product)
 
-    work = units(B, -(-H // TILE), 6 * width * K, FLOATS)
+    work = units(B, -(-H // TILE), 6 * width * K)
     total = sum_units(run, work, (6, K, O), x.dtype)
     out[...] = (G.T @ total.reshape(6, -1)).reshape(out.shape)
-    return out
 
 
-def _patches(x: Array, tiles: slice, width: int, kw: int, sw: int, padding: tuple) -> Array:
+def _patches(x: Array, tiles: slice, width: int, kw: int, sw: int, padding: Padding) -> Array:
     """Bᵀ d of x (n, H, W, C), patches of one row: (6, n, tile rows, W', kw C) in scratch."""
     n, _, _, C = x.shape
     (top, _), (left, _) = padding

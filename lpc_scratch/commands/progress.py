@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Iterable
 from statistics import median
 
 from tqdm import tqdm
@@ -9,16 +10,15 @@ from tqdm import tqdm
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.training.result import Row
 
+_ACCURACIES = ("train_accuracy", "test_accuracy", "validation_accuracy")
 # The columns of the table at the end with their headings, which keep it narrow.
 _SUMMARY = {
     name: BY_NAME[name].label.replace("accuracy", "acc")
     for name in (
-        *("train_accuracy", "test_accuracy", "nc1", "peak_distance", "kurtosis"),
-        *("etf_distance", "same_code", "distinct_codes"),
+        *_ACCURACIES,
+        *("nc1", "peak_distance", "kurtosis", "etf_distance", "same_code", "distinct_codes"),
     )
 }
-
-_VALIDATION = "validation_accuracy"  # shown where there is a part that it is measured on
 
 
 class Bar:
@@ -38,8 +38,8 @@ class Bar:
     def measured(self, rows: list[Row]) -> None:
         """Show the mean test accuracy and NC1 from now on."""
         self._shown["test acc"] = f"{_mean(rows, 'test_accuracy'):.4f}"
-        if _has_validation(rows):
-            self._shown["validation acc"] = f"{_mean(rows, _VALIDATION):.4f}"
+        if measured := _measured(["validation_accuracy"], rows):
+            self._shown["validation acc"] = f"{_mean(rows, *measured):.4f}"
         self._shown["NC1"] = f"{_mean(rows, 'nc1'):.3g}"
 
     def close(self) -> None:
@@ -59,10 +59,9 @@ class Lines:
 
     def measured(self, rows: list[Row]) -> None:
         """Print the means over the members, and the throughput since the line before."""
-        parts = {"loss": ".4g", "train_accuracy": ".4f", "test_accuracy": ".4f", "nc1": ".3g"}
-        if _has_validation(rows):
-            parts[_VALIDATION] = ".4f"
-        shown = "  ".join(f"{name} {_mean(rows, name):{form}}" for name, form in parts.items())
+        forms = {"loss": ".4g"} | dict.fromkeys(_ACCURACIES, ".4f") | {"nc1": ".3g"}
+        names = _measured(forms, rows)
+        shown = "  ".join(f"{name} {_mean(rows, name):{forms[name]}}" for name in names)
         if self._rates:
             shown += f"  samples/s {median(self._rates):,.0f}"
             self._rates.clear()
@@ -80,16 +79,18 @@ def make_progress(epochs: int) -> Bar | Lines:
 def summary(rows: list[Row]) -> str:
     """Return a table of the last epoch, one line for each member."""
     last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-    columns = _SUMMARY | ({_VALIDATION: "validation acc"} if _has_validation(last) else {})
-    table = [["seed", *columns.values()]]
-    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in columns)] for row in last]
+    names = _measured(_SUMMARY, last)
+    table = [["seed", *(_SUMMARY[name] for name in names)]]
+    table += [[str(row["seed"]), *(f"{row[name]:.4g}" for name in names)] for row in last]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in table]
     return "\n".join(lines)
 
 
-def _has_validation(rows: list[Row]) -> bool:
-    return any(math.isfinite(row[_VALIDATION]) for row in rows)
+def _measured(names: Iterable[str], rows: list[Row]) -> list[str]:
+    """Return names of columns, without the validation accuracy where nothing is held out."""
+    held_out = any(math.isfinite(row["validation_accuracy"]) for row in rows)
+    return [name for name in names if held_out or name != "validation_accuracy"]
 
 
 def _mean(rows: list[Row], name: str) -> float:

@@ -15,7 +15,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
-from lpc_scratch.nn.layers import Conv2d
+from lpc_scratch.nn.layers import Conv2d, walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
@@ -246,7 +246,7 @@ class Trainer:
     def _has_kernels(self) -> bool:
         """Return whether the device has kernels for the optimisers and the penalty; warn if not."""
         penalty = (self.penalty.primitive,) if self.penalty else ()
-        layers = tuple(name for layer in self.network.leaves() for name in layer.primitives)
+        layers = tuple(name for _, layer in walk(self.network) for name in layer.primitives)
         used = {"layers": layers, "optimiser": self.optimizer.primitives, "penalty": penalty}
         there = self.backend.ops.overrides
         lacking = [name for name, primitives in used.items() if not all(map(there, primitives))]

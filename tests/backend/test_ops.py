@@ -8,41 +8,19 @@ import inspect
 
 import numpy as np
 import pytest
+from agreement import REFERENCE, assert_agrees
 
-from lpc_scratch.backend import get_backend
+from lpc_scratch.backend.image_reference import ImageReference
 from lpc_scratch.backend.reference import Reference
-from lpc_scratch.errors import DeviceError
 
-REFERENCE = Reference(np)
 NAMES = [
     name
     for name, _ in inspect.getmembers(Reference, inspect.isfunction)
-    if not name.startswith("_") and name not in ("compiles", "dropout_generators", "overrides")
+    if not name.startswith("_")
+    and name not in ("compiles", "dropout_generators", "overrides")
+    and not hasattr(ImageReference, name)  # which are in test_image_ops
 ]
-DEVICES = ["eager", "kernels"]
 PENALTIES = ["exp", "exp_coordinate", "exp_sample", "l2", "max"]
-
-
-@pytest.fixture(
-    params=["numpy", *(f"{d} on the host" for d in DEVICES)]
-    + [pytest.param(f"{d} on the device", marks=pytest.mark.gpu) for d in DEVICES]
-)
-def device(request, monkeypatch):
-    """The primitives of a device, and the way to its arrays and back."""
-    if request.param == "numpy":
-        return get_backend("cpu").ops, np.array, np.asarray
-    mode, _, _, place = request.param.split()
-    if place == "host":
-        fixture = {"eager": "cupy_stand_in", "kernels": "cuda_stand_in"}[mode]
-        backend = request.getfixturevalue(fixture)
-    else:
-        request.getfixturevalue("fresh_backends")
-        monkeypatch.setenv("LPC_GPU", "eager" if mode == "eager" else "graph")
-        try:
-            backend = get_backend("gpu")
-        except DeviceError as error:
-            pytest.skip(str(error))
-    return backend.ops, backend.to_device, backend.to_host
 
 
 def case(name, rng, stack, shape=(6, 5)):
@@ -54,6 +32,14 @@ def case(name, rng, stack, shape=(6, 5)):
         *stack, 1, 1
     )
     flat = rng.normal(size=(3, B * K)), np.abs(rng.normal(size=B * K))
+    # Images of 6 x 4: kernels of 2 x 3 see 3 x 4 places, and never the last row of the padding.
+    images, pixels = rng.normal(size=(2, *stack, B, 6, 4, K))
+    kernels = (rng.normal(size=(*stack, 6 * K, 4)), rng.normal(size=(*stack, 1, 4)))
+    geometry, pool = ((2, 3), (2, 1), ((0, 1), (1, 1))), ((2, 3), (2, 1))
+    upstream = rng.normal(size=(*stack, B, 3, 4, 4))
+    moments = rng.normal(size=(5, *stack, 1, K))
+    own = images.mean((-4, -3, -2))[..., None, :], 1 / images.std((-4, -3, -2))[..., None, :]
+    words = rng.integers(2**64 - 1, size=(*stack, B), dtype=np.uint64)
     return {
         "affine": (x, rng.normal(size=(*stack, K, 4)), rng.normal(size=(*stack, 1, 4))),
         "matmul": (x, np.ascontiguousarray(y.mT)),
@@ -90,6 +76,23 @@ def case(name, rng, stack, shape=(6, 5)):
         "polar_factor": (x,),
         "mean_square": (x,),
         "lp_penalty": (x, gamma, 3.0),
+        "patches": (images, *geometry),
+        "conv2d": (images, *kernels, *geometry),
+        "conv2d_weight_gradient": (images, upstream, *geometry),
+        "conv2d_input_gradient": (upstream, kernels[0], (6, 4, K), *geometry),
+        "max_pool": (images, *pool),
+        "max_pool_backward": (
+            rng.normal(size=(*stack, B, 3, 2, K)),
+            rng.integers(6, size=(*stack, B, 3, 2, K), dtype=np.uint8),
+            (6, 4, K),
+            *pool,
+        ),
+        "batch_moments": (images, stack),
+        "batch_norm": (images, *moments[:4]),
+        "batch_norm_backward": (pixels, images, *own, *moments[2:]),
+        "random_words": ("generators", words),
+        "crop": (images, words, 2),
+        "flip": (images, words),
     } | {f"{p}_penalty": (x, gamma) for p in PENALTIES}
 
 
@@ -106,33 +109,6 @@ def test_awkward_shapes_agree_with_the_reference(device, rng, name, dtype):
     for shape in ((1, 1), (1, 300), (300, 1), (70, 33)):
         arguments = case(name, rng, (2,), shape)[name]
         assert_agrees(device, name, arguments, (2,), dtype, rtol)
-
-
-def assert_agrees(device, name, arguments, stack, dtype, rtol):
-    ops, to_device, to_host = device
-
-    def call(function, place):
-        placed = [
-            [np.random.Generator(np.random.SFC64(s)) for s in range(*stack or (1,))]
-            if isinstance(a, str)
-            else place(a.astype(dtype) if a.dtype == float else a)
-            if isinstance(a, np.ndarray)
-            else a
-            for a in arguments
-        ]
-        results = function(*placed)
-        results = results if isinstance(results, tuple) else (results,)
-        in_place = [a for a in placed if hasattr(a, "dtype")]
-        if name == "gather":
-            del in_place[2]  # `raw` is a buffer, not a result
-        return [r for r in (*results, *in_place) if r is not None]
-
-    expected = call(getattr(REFERENCE, name), np.array)
-    for result, reference in zip(call(getattr(ops, name), to_device), expected, strict=True):
-        assert result.shape == reference.shape
-        assert result.dtype == reference.dtype
-        scale = np.abs(reference).max(initial=0.0) if dtype == np.float32 else 1e-3
-        assert np.allclose(to_host(result), reference, rtol=rtol, atol=rtol * scale)
 
 
 WITH_OUT = [
@@ -153,8 +129,47 @@ def test_result_is_written_where_it_is_asked_for(device, rng, name):
     expected = expected[1] if isinstance(expected, tuple) else expected
     out = to_device(np.full(expected.shape, np.nan))
     result = getattr(ops, name)(*arguments, out=out)
-    assert (result[1] if isinstance(result, tuple) else result) is out
+    result = result[1] if isinstance(result, tuple) else result
+    assert result.shape == expected.shape
     assert np.array_equal(to_host(out), to_host(expected))
+    out[...] = 7
+    assert (result == 7).all()  # it is `out`, or a view of all of it
+
+
+@pytest.mark.parametrize("stack", [(), (3,)])
+def test_pooling_notes_the_first_of_the_largest_values(device, rng, stack):
+    ops, to_device, to_host = device
+    x = rng.integers(3, size=(*stack, 5, 6, 4, 7)).astype(float)  # most windows have equal values
+    expected = np.empty((*stack, 5, 3, 2, 7), np.uint8)
+    REFERENCE.max_pool(x, (2, 3), (2, 1), position=expected)
+    position = to_device(np.full_like(expected, 99))
+    ops.max_pool(to_device(x), (2, 3), (2, 1), position=position)
+    assert np.array_equal(to_host(position), expected)
+    for place in np.ndindex(expected.shape):
+        *image, i, j, channel = place
+        window = x[*image, 2 * i : 2 * i + 2, j : j + 3, channel]
+        assert expected[place] == np.argmax(window)
+
+
+@pytest.mark.parametrize("reach", [1, 4])
+def test_a_crop_is_a_part_of_the_image_padded_with_zeros(device, rng, reach):
+    ops, to_device, to_host = device
+    x = rng.normal(size=(40, 6, 4, 3))
+    words = rng.integers(2**64 - 1, size=40, dtype=np.uint64)
+    words[:2] = 0, 2**64 - 1  # the two ends
+    padded = np.pad(x, [(0, 0), (reach, reach), (reach, reach), (0, 0)])
+    starts = [
+        [(int(word) >> bits & 0xFFFF) * (2 * reach + 1) >> 16 for bits in (0, 16)] for word in words
+    ]
+    expected = [padded[n, i : i + 6, j : j + 4] for n, (i, j) in enumerate(starts)]
+    cut = ops.crop(to_device(x), to_device(words), reach)
+    assert np.array_equal(to_host(cut), expected)
+    assert {0, 2 * reach} <= {start[0] for start in starts}
+    dy = rng.normal(size=x.shape)
+    back = ops.crop(to_device(dy), to_device(words), reach, back=True)
+    for image in range(40):  # the adjoint, image by image
+        found = np.sum(to_host(back)[image] * x[image])
+        assert found == pytest.approx(np.sum(dy[image] * expected[image]), abs=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

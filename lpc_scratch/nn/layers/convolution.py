@@ -42,7 +42,7 @@ class Conv2d(Linear):
         For a window, stride, channels or filters below 1, or a padding below 0.
     """
 
-    primitives = ("conv2d", "conv2d_weight_gradient", "conv2d_input_gradient")
+    primitives = ("conv2d", "conv2d_weight_gradient", "conv2d_input_gradient", "sum_rows")
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Conv2d(Linear):
 
     @property
     def bias(self) -> Array | None:
-        """b, or None where there is none."""
+        """What is added, (..., 1, O): b, if it is a parameter."""
         return self.b if "b" in self.parameter_names else None
 
     def forward(self, x: Array, training: bool = False) -> Array:
@@ -92,6 +92,7 @@ class Conv2d(Linear):
 
     def predict(self, x: Array) -> Array:
         """y = patches(x) W + b."""
+        self.output_shape(x.shape[-3:])  # raises where a kernel does not fit
         return self._map(x, None)
 
     def output_shape(self, shape: Shape) -> Shape:
