@@ -124,7 +124,7 @@ def test_average_pool(device, rng, stack, dtype, shape):
 
 
 # Rows and images; of one channel, of more than a block has threads, of more rows than a slab has.
-BATCHES = [(6, 5), (2, 1), (3, 4, 2, 7), (5, 6, 6, 1), (2, 300), (3, 40, 30, 3), (2100, 20)]
+BATCHES = [(6, 5), (5, 1), (3, 4, 2, 7), (5, 6, 6, 1), (2, 300), (3, 40, 30, 3), (2100, 20)]
 NORMS = ["batch_moments", "update_moments", "batch_norm", "batch_norm_backward"]
 
 
