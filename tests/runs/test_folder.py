@@ -33,8 +33,12 @@ SMALL = TrainConfig(
     evaluate_every=2,
 )
 IMAGES = {
-    "dataset": "digits", "batch_size": 479, "channels": (4, 6), "dropout": 0.0,
-    "crop": 1, "flip": True,
+    "dataset": "digits",
+    "batch_size": 479,
+    "channels": (4, 6),
+    "dropout": 0.0,
+    "crop": 1,
+    "flip": True,
 }
 
 # Every optimiser and schedule, with dropout, without, several members, and networks of images.
