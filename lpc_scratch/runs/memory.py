@@ -73,10 +73,11 @@ def check_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         available = free_memory() if needed else 0
         if needed > available:
             fewer = ", or fewer seeds" if len(config.seeds) > 1 else ""
+            smaller = "smaller hidden layers" if config.backbone == "mlp" else "fewer channels"
             raise MemoryLimitError(
                 f"this configuration needs about {format_bytes(needed)} of {kind} and "
-                f"{format_bytes(available)} are available: use smaller hidden layers, a smaller "
-                f"latent_dim or batch_size{fewer}"
+                f"{format_bytes(available)} are available: use {smaller}, a smaller latent_dim or "
+                f"batch_size{fewer}"
             )
     return required
 

@@ -12,7 +12,7 @@ from data_utils import Dataset
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.errors import DivergenceError, NoKernelWarning
+from lpc_scratch.errors import ConfigError, DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Conv2d, walk
@@ -65,6 +65,8 @@ class Trainer:
 
     Raises
     ------
+    ConfigError
+        If the data are not for the backbone, or a single sample that has no statistics.
     DeviceError
         If the configuration's device cannot be used.
 
@@ -79,6 +81,8 @@ class Trainer:
         self.dataset = dataset
         self.keep_going = keep_going
         self.diverged: dict[int, str] = {}
+        if config.backbone != "mlp" and config.batch_norm and len(dataset.x_train) == 1:
+            raise ConfigError("a single training sample has no statistics: do without batch_norm")
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)
         self.optimizer = make_optimizer(config, self.network)
