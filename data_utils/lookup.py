@@ -58,14 +58,19 @@ def find_files(
             files, missing = _files_in(folder, source)
             if not missing:
                 return files
-            if source.archive and os.path.isfile(archive := folder / source.archive.name):
-                return (archive,)
             if files:
                 searched[f"{folder} (which lacks {', '.join(missing)})"] = None
-            others = filter(os.path.isfile, (folder / other for other in source.pickled))
-            pickled = pickled or next(others, None)
-    if pickled:
-        _refuse(pickled, name)
+            if source.archive:
+                if os.path.isfile(archive := folder / source.archive.name):
+                    return (archive,)
+                others = (folder / other for other in source.archive.pickled)
+                pickled = pickled or next(filter(os.path.isfile, others), None)
+    if source.archive and pickled:
+        raise DatasetError(
+            f"'{pickled}' is of the python version of {name}, pickles that can run code and are "
+            f"never read: supply the binary version, {source.mirrors[0]}{source.archive.name}, or "
+            f"its folder {source.folders[0]}"
+        )
     absent = f"{name} is not in {', '.join(searched)} (looked for: {_names(source)})"
     if not may_download:
         raise DatasetError(absent)
@@ -85,16 +90,6 @@ def _names(source: Source) -> str:
     if source.archive:
         return f"{names}, or {source.archive.name}"
     return f"{names}, each with or without .gz, itself or in a folder of such a name"
-
-
-def _refuse(pickled: Path, name: str) -> None:
-    source = SOURCES[name]
-    if source.archive:
-        raise DatasetError(
-            f"'{pickled}' is of the python version of {name}, pickles that can run code and are "
-            f"never read: supply the binary version, {source.mirrors[0]}{source.archive.name}, or "
-            f"its folder {source.folders[0]}"
-        )
 
 
 def _places(data_dir: Path | None, cache: Path) -> Iterator[Path]:

@@ -46,10 +46,12 @@ class Archive:
     ----------
     name : the archive's name at the mirrors
     md5 : its MD5 there, as published; what is in it is verified by SHA-256
+    pickled : files of another version that is not read, because pickles can run code
     """
 
     name: str
     md5: str
+    pickled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,6 @@ class Source:
     class_names : one name for each class
     image_shape : shape of one image
     archive : what the mirrors serve; None where they serve the files one by one
-    pickled : files of a version that is not read, because pickles can run code
     """
 
     files: tuple[SourceFile, ...]
@@ -77,7 +78,6 @@ class Source:
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
     archive: Archive | None = None
-    pickled: tuple[str, ...] = ()
 
     @property
     def served(self) -> dict[str, str]:

@@ -53,8 +53,11 @@ def _cifar(
         folders=(folder, f"{name}/{folder}"),
         class_names=classes,
         image_shape=(32, 32, 3),
-        archive=Archive(f"{name}-binary.tar.gz", md5),
-        pickled=(f"{name}-python.tar.gz", pickled, pickled.rpartition("/")[2]),
+        archive=Archive(
+            f"{name}-binary.tar.gz",
+            md5,
+            (f"{name}-python.tar.gz", pickled, pickled.rpartition("/")[2]),
+        ),
     )
 
 

@@ -195,6 +195,11 @@ class TrainConfig:
         return samples // min(self.batch_size, samples)
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Widths of the backbone: of its hidden layers, or the channels of its stages."""
+        return self.hidden if self.backbone == "mlp" else self.channels
+
+    @property
     def classifier_kind(self) -> str:
         """The classifier's optimiser by its own name; none for none."""
         own = self.classifier_optimizer

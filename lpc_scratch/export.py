@@ -10,7 +10,8 @@ import tyro
 
 from lpc_scratch.commands import command_line
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.exports.arrays import write_npz, write_torch
+from lpc_scratch.exports.arrays import has_images, write_npz
+from lpc_scratch.exports.torch import write_torch
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact
 from lpc_scratch.runs import layout
@@ -29,6 +30,7 @@ class ExportCommand:
     network.load_state_dict(safetensors.torch.load_file("model-torch.safetensors")), where network
     is such as nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 16), nn.Linear(16, 10)).
     The file's metadata lists the layers, the scale and shift that standardise, and the classes.
+    Of cnn and resnet the network takes images (N, C, H, W).
 
     npz holds the parameters by name, hidden.0.W as (in, out), and what else it takes to compute
     with them: numpy.load("model.npz").
@@ -70,6 +72,9 @@ def _writer(to: str, run: Run) -> tuple[Callable[[Path, Run, int], None], str]:
     shape = f"(N, {run.network.features})"
     if to != "onnx":
         writers = {"torch": write_torch, "npz": write_npz}
+        if to == "torch" and has_images(run):
+            H, W, C = (*run.image_shape, 1)[:3]
+            shape = f"(N, {C}, {H}, {W})"
         return writers[to], f"{run.network.dtype} {shape}, standardised"
     try:
         from lpc_scratch.exports.onnx import INPUT, input_dtype, write_onnx

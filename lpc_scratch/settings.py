@@ -98,6 +98,8 @@ def _coerce(name: str, hint: Any, value: Any) -> Any:
         return Path(value)
     if hint is bool and isinstance(value, np.bool_):
         return bool(value)
+    if hint is bool and value in ("true", "false"):  # text of an axis
+        return value == "true"
     if hint in (bool, str) and isinstance(value, hint):
         return value
     raise ConfigError(f"{name} cannot be {reprlib.repr(value)}, a {type(value).__name__}")

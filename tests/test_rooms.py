@@ -119,7 +119,7 @@ def test_lower_rooms_open_no_file():
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", getattr(node.func, "attr", "")) in OPENS
     ]
-    assert [place.split(":")[0] for place in opened] == ["kernels.py"]  # reads kernels.cu
+    assert [place.split(":")[0] for place in opened] == ["kernels.py"]  # reads the kernels
 
 
 if __name__ == "__main__":

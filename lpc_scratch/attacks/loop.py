@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lpc_scratch.attacks.model import PixelModel, chunks
+from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.result import AttackResult
 from lpc_scratch.attacks.settings import check_count
 from lpc_scratch.backend import Array
@@ -48,7 +48,7 @@ def attack_in_chunks(
     xp, to_host = model.xp, model.backend.to_host
     images = model.checked_images(images)
     labels = None if labels is None else model.checked_labels(labels, images)
-    slices = chunks(images)
+    slices = model.chunks(images)
     parts = []
     if not isinstance(seed, np.random.Generator):
         check_count("seed", seed, least=0)

@@ -15,7 +15,9 @@ from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.run import Run
 
 CHUNK = 512
-"""Rows that go through a network at once: few enough for the cache, and for bounded memory."""
+"""Most rows that go through a network at once: few enough for the cache, and bounded memory."""
+
+_NUMBERS = 2**21  # that a layer makes of them at most: 8 MB in float32, and all layers keep theirs
 
 
 class PixelModel:
@@ -84,7 +86,7 @@ class PixelModel:
     def logits(self, images: ArrayLike) -> Array:
         """Return the logits (..., N, K), on the host, of images as `loss_gradient` takes them."""
         images = self.checked_images(images)
-        parts = [self.network.predict(images[..., c, :]) for c in chunks(images)]
+        parts = [self.network.predict(images[..., c, :]) for c in self.chunks(images)]
         return np.concatenate([self.backend.to_host(part) for part in parts], axis=-2)
 
     def loss_gradient(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
@@ -130,6 +132,11 @@ class PixelModel:
         """
         return self.xp.multiply(self.network.input_gradient(dlogits), self._contrast)
 
+    def chunks(self, images: Array) -> list[slice]:
+        """Return slices of rows, of `CHUNK` at most, that cover images (..., N, I)."""
+        count, size = images.shape[-2], max(min(CHUNK, _NUMBERS // self.network.widest), 1)
+        return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
     def checked_images(self, images: ArrayLike) -> Array:
         """Return images on the device, or raise ValueError; see `loss_gradient`."""
         network = self.network
@@ -165,7 +172,7 @@ class PixelModel:
         images = self.checked_images(images)
         labels = self.checked_labels(labels, images)
         values, gradients = [], []
-        for rows in chunks(images):
+        for rows in self.chunks(images):
             value, dlogits = objective(self.forward(images[..., rows, :]), labels[..., rows])
             values.append(to_host(value))
             gradients.append(to_host(self.gradient(dlogits)))
@@ -184,12 +191,6 @@ def _white(data: DatasetDescription) -> int:
             f"{scale} and shifted by {shift}"
         )
     return largest
-
-
-def chunks(images: Array) -> list[slice]:
-    """Return slices of rows, of `CHUNK` at most, that cover images (..., N, I)."""
-    count = images.shape[-2]
-    return [slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
 
 
 def _check_range(pixels: Array, largest: int) -> None:

@@ -144,6 +144,18 @@ class ImageReference:
             dx[part] += dy * (position == i * window[1] + j)
         return dx
 
+    def average_pool(self, x: Array, out: Array | None = None) -> Array:
+        """Mean of every channel over an image: (..., B, H, W, C) to (..., B, C)."""
+        return self.xp.mean(x, axis=(-3, -2), out=out)
+
+    def average_pool_backward(
+        self, dy: Array, shape: tuple[int, int, int], out: Array | None = None
+    ) -> Array:
+        """dx (..., B, *shape) = dy / (H W), the same for all pixels."""
+        dx = self.xp.empty((*dy.shape[:-1], *shape), dy.dtype) if out is None else out
+        dx[...] = (dy / (shape[0] * shape[1]))[..., None, None, :]
+        return dx
+
     # ------------------------------------------------------------------ batch normalisation
     # x is (members..., ..., C); mean, inverse, scale and shift are (members..., 1, C).
 
@@ -152,6 +164,26 @@ class ImageReference:
         rows = x.reshape(*stack, -1, x.shape[-1])
         mean = rows.mean(axis=-2, keepdims=True)
         return mean, self.xp.square(rows - mean).mean(axis=-2, keepdims=True)
+
+    def update_moments(
+        self,
+        mean: Array,
+        variance: Array,
+        running_mean: Array,
+        running_variance: Array,
+        count: int,
+        momentum: float,
+        epsilon: float,
+    ) -> Array:
+        """Return 1 / sqrt(variance + epsilon), and move the running statistics, in place.
+
+        They move by a share `momentum` of the way to those of a batch of `count` numbers, to the
+        variance without bias. All are (..., 1, C).
+        """
+        running_mean += momentum * (mean - running_mean)
+        unbiased = variance * (count / (count - 1))
+        running_variance += momentum * (unbiased - running_variance)
+        return 1 / self.xp.sqrt(variance + epsilon)
 
     def batch_norm(
         self,

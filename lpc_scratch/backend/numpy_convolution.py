@@ -1,8 +1,6 @@
-"""Convolution, pooling and batch norm on a CPU; what they compute stands in `reference`."""
+"""Convolution and pooling on a CPU; what the primitives compute stands in `reference`."""
 
-from collections.abc import Callable, Iterator
-from itertools import product
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,26 +8,17 @@ from lpc_scratch.backend import patches, winograd
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.threads import in_threads, num_threads, split
-from lpc_scratch.backend.units import Unit, run_units, sum_units, units
-
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
-
-WINOGRAD_FROM = 8
-"""Channels in and out from which 3x3 kernels at stride 1 take fewer products."""
-
-CHUNK = 32_768
-"""Numbers that a pass of pooling or batch norm works on at once."""
+from lpc_scratch.backend.units import Padding, Pair, Unit, run_units, sum_units, units
 
 
 class ConvolutionOps(Reference):
     """The primitives of images for arrays of the host.
 
-    Measured on two cores, NumPy's products run at the same speed for any shape, and copies cost
-    as much as they do. So a 1x1 kernel at stride 1 is a plain product; 3x3 kernels at stride 1
-    go by `winograd`, which takes fewer of both; all others go by `patches`, at stride 1 for two
-    neighbouring pixels at once.
+    Measured on two cores, NumPy's products run at one speed for all shapes, and what else counts
+    is copies, and calls that are too short for two threads. So kernels of three rows that step by
+    one go by `winograd`, which takes fewer numbers: for one channel it is as fast as `patches`,
+    for sixteen and more up to twice as fast. One or two output rows would waste its tiles of four.
+    A 1x1 kernel at stride 1 is a plain product, all others go by `patches`.
     """
 
     def conv2d(
@@ -44,16 +33,14 @@ class ConvolutionOps(Reference):
     ) -> Array:
         """y = x * W + b, (..., B, H', W', O)."""
         stack = np.broadcast_shapes(x.shape[:-4], W.shape[:-2])
-        H, width = (
-            (size + before + after - k) // step + 1
-            for size, (before, after), k, step in zip(
-                x.shape[-3:-1], padding, window, stride, strict=True
-            )
+        size = (
+            (n + sum(around) - k) // step + 1
+            for n, around, k, step in zip(x.shape[-3:-1], padding, window, stride, strict=True)
         )
-        y = _result(out, (*stack, x.shape[-4], H, width, W.shape[-1]), x)
+        y = _result(out, (*stack, x.shape[-4], *size, W.shape[-1]), x)
         for m in np.ndindex(stack):
-            bias = None if b is None else b[m]
-            _convolve(_member(x, m, 4), W[m], bias, window, stride, padding, y[m])
+            shift = None if b is None else b[m]
+            _convolve(_member(x, m), W[m], shift, window, stride, padding, y[m])
         return y
 
     def conv2d_weight_gradient(
@@ -66,17 +53,17 @@ class ConvolutionOps(Reference):
         out: Array | None = None,
     ) -> Array:
         """dW (..., kh kw C, O)."""
-        (kh, kw), C, O = window, x.shape[-1], dy.shape[-1]
         stack = dy.shape[:-4]
-        dW = _result(out, (*stack, kh * kw * C, O), dy)
+        rows = window[0] * window[1] * x.shape[-1]
+        dW = _result(out, (*stack, rows, dy.shape[-1]), dy)
         for m in np.ndindex(stack):
-            one = _member(x, m, 4), _contiguous(dy[m])
+            one, upstream = _member(x, m), np.ascontiguousarray(dy[m])
             if _is_plain(window, stride, padding):
-                _plain_gradient(*one, dW[m])
-            elif _is_winograd(window, stride, kh * kw * C, O):
-                winograd.weight_gradient(*one, window[1], stride[1], padding, dW[m])
+                _plain_gradient(one, upstream, dW[m])
+            elif _is_tiled(window, stride, upstream):
+                winograd.weight_gradient(one, upstream, window[1], stride[1], padding, dW[m])
             else:
-                patches.weight_gradient(*one, window, stride, padding, dW[m])
+                patches.weight_gradient(one, upstream, window, stride, padding, dW[m])
         return dW
 
     def conv2d_input_gradient(
@@ -92,15 +79,14 @@ class ConvolutionOps(Reference):
         """dx (..., B, H, W, C): at stride 1 the convolution of dy with the turned kernels."""
         stack = dy.shape[:-4]
         dx = _result(out, (*stack, dy.shape[-4], *shape), dy)
-        turned = tuple(
-            (k - 1 - before, k - 1 - after)
-            for k, (before, after) in zip(window, padding, strict=True)
-        )
+        (top, bottom), (left, right) = padding
+        kh, kw = window
+        around = (kh - 1 - top, kh - 1 - bottom), (kw - 1 - left, kw - 1 - right)
         for m in np.ndindex(stack):
             if stride == (1, 1):
-                kernels = W[m].reshape(*window, shape[-1], -1)[::-1, ::-1].swapaxes(2, 3)
-                kernels = np.ascontiguousarray(kernels).reshape(-1, shape[-1])
-                _convolve(dy[m], kernels, None, window, stride, turned, dx[m])
+                turned = W[m].reshape(kh, kw, shape[-1], -1)[::-1, ::-1].swapaxes(2, 3)
+                turned = turned.reshape(-1, shape[-1])
+                _convolve(dy[m], turned, None, window, stride, around, dx[m])
             else:
                 patches.input_gradient(dy[m], W[m], window, stride, padding, dx[m])
         return dx
@@ -114,14 +100,11 @@ class ConvolutionOps(Reference):
         position: Array | None = None,
     ) -> Array:
         """Largest of each window; `position` gets its place there, the first of equals."""
-        H, width = (
-            (n - k) // s + 1 for n, k, s in zip(x.shape[-3:-1], window, stride, strict=True)
-        )
-        shape = (*x.shape[:-3], H, width, x.shape[-1])
-        y = _result(out, shape, x)
-        place = np.empty(shape, np.uint8) if position is None else position
-        for m in np.ndindex(shape[:-4]):
-            _pool(x[m], window, stride, y[m], place[m])
+        size = ((n - k) // s + 1 for n, k, s in zip(x.shape[-3:-1], window, stride, strict=True))
+        y = _result(out, (*x.shape[:-3], *size, x.shape[-1]), x)
+        position = np.empty(y.shape, np.uint8) if position is None else position
+        for m in np.ndindex(y.shape[:-4]):
+            _pool(x[m], window, stride, y[m], position[m])
         return y
 
     def max_pool_backward(
@@ -146,7 +129,7 @@ def _convolve(
     """Convolve the images of one member in the way that suits their shape."""
     if _is_plain(window, stride, padding):
         _plain(x, W, b, out)
-    elif _is_winograd(window, stride, *W.shape[:1], W.shape[1]):
+    elif _is_tiled(window, stride, out):
         winograd.convolve(x, W, b, window[1], stride[1], padding, out)
     else:
         patches.convolve(x, W, b, window, stride, padding, out)
@@ -156,12 +139,12 @@ def _is_plain(window: Pair, stride: Pair, padding: Padding) -> bool:
     return window == stride == (1, 1) and padding == ((0, 0), (0, 0))
 
 
-def _is_winograd(window: Pair, stride: Pair, rows: int, O: int) -> bool:
-    return window[0] == 3 and stride[0] == 1 and min(rows // (3 * window[1]), O) >= WINOGRAD_FROM
+def _is_tiled(window: Pair, stride: Pair, y: Array) -> bool:
+    return window[0] == 3 and stride[0] == 1 and y.shape[1] > 2
 
 
 def _plain(x: Array, W: Array, b: Array | None, out: Array) -> None:
-    """A 1x1 kernel: every pixel's channels times W."""
+    """y of a 1x1 kernel: every pixel's channels times W."""
 
     def run(unit: Unit) -> None:
         images, _ = unit
@@ -170,18 +153,19 @@ def _plain(x: Array, W: Array, b: Array | None, out: Array) -> None:
         if b is not None:
             y += b
 
-    run_units(run, units(len(x), 1, x[0].size, CHUNK))
+    run_units(run, units(len(x), 1, x[0].size))
 
 
 def _plain_gradient(x: Array, dy: Array, out: Array) -> None:
-    """A 1x1 kernel's gradient."""
+    """dW of a 1x1 kernel."""
 
     def run(unit: Unit, total: Array) -> None:
         images, _ = unit
-        rows = x[images].reshape(-1, out.shape[0])
-        total += rows.T @ dy[images].reshape(-1, out.shape[1])
+        product = scratch(total.shape, x.dtype)
+        pixels = x[images].reshape(-1, len(total))
+        total += np.matmul(pixels.T, dy[images].reshape(-1, total.shape[1]), out=product)
 
-    out[...] = sum_units(run, units(len(x), 1, x[0].size, CHUNK), out.shape, out.dtype)
+    out[...] = sum_units(run, units(len(x), 1, x[0].size), out.shape, out.dtype)
 
 
 def _pool(x: Array, window: Pair, stride: Pair, y: Array, position: Array) -> None:
@@ -190,43 +174,32 @@ def _pool(x: Array, window: Pair, stride: Pair, y: Array, position: Array) -> No
         largest, where = y[images], position[images]
         larger = scratch(largest.shape, bool)
         for place, pixels in enumerate(_places(x[images], window, stride, largest.shape)):
-            if place == 0:
+            if place:
+                np.greater(pixels, largest, out=larger)
+                np.maximum(pixels, largest, out=largest)
+                np.copyto(where, place, where=larger)
+            else:
                 largest[...], where[...] = pixels, 0
-                continue
-            np.greater(pixels, largest, out=larger)
-            np.maximum(pixels, largest, out=largest)
-            np.copyto(where, place, where=larger)
 
-    run_units(run, units(len(x), 1, x[0].size, CHUNK))
+    run_units(run, units(len(x), 1, x[0].size))
 
 
 def _pool_backward(dy: Array, position: Array, window: Pair, stride: Pair, dx: Array) -> None:
-    apart = all(k <= s for k, s in zip(window, stride, strict=True))
-    covered = all(
-        k == s and size == k * n
-        for k, s, size, n in zip(window, stride, dx.shape[1:3], dy.shape[1:3], strict=True)
-    )
-
     def run(unit: Unit) -> None:
         images, _ = unit
         part, where = dy[images], position[images]
-        chosen = scratch(part.shape, bool)
-        if not covered:
-            dx[images] = 0
+        chosen, share = scratch(part.shape, bool), scratch(part.shape, part.dtype)
+        dx[images] = 0
         for place, pixels in enumerate(_places(dx[images], window, stride, part.shape)):
-            np.equal(where, place, out=chosen)
-            if apart:
-                np.multiply(part, chosen, out=pixels)
-            else:
-                pixels += np.multiply(part, chosen, out=scratch(part.shape, part.dtype))
+            pixels += np.multiply(part, np.equal(where, place, out=chosen), out=share)
 
-    run_units(run, units(len(dx), 1, dx[0].size, CHUNK))
+    run_units(run, units(len(dx), 1, dx[0].size))
 
 
 def _places(x: Array, window: Pair, stride: Pair, shape: tuple[int, ...]) -> Iterator[Array]:
     """Yield, for every place of a window, the pixels that the windows have there."""
     (sh, sw), (_, H, width, _) = stride, shape
-    for i, j in product(range(window[0]), range(window[1])):
+    for i, j in np.ndindex(window):
         yield x[:, i : i + sh * (H - 1) + 1 : sh, j : j + sw * (width - 1) + 1 : sw]
 
 
@@ -234,10 +207,6 @@ def _result(out: Array | None, shape: tuple[int, ...], like: Array) -> Array:
     return np.empty(shape, like.dtype) if out is None else out
 
 
-def _contiguous(x: Array) -> Array:
-    return np.ascontiguousarray(x)
-
-
-def _member(x: Array, member: tuple[int, ...], axes: int) -> Array:
+def _member(x: Array, member: tuple[int, ...]) -> Array:
     """Return one member's images, which are all members' where x has no member axes."""
-    return x[member] if x.ndim > axes else x
+    return x[member] if x.ndim > 4 else x

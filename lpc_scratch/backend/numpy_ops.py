@@ -15,7 +15,7 @@ import numpy as np
 from lpc_scratch.backend.adam import adam_factors
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.numpy_convolution import ConvolutionOps
-from lpc_scratch.backend.numpy_norm import NormOps
+from lpc_scratch.backend.numpy_norm import NormOps, channel_sums
 from lpc_scratch.backend.reference import draw_masks
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_chunks
@@ -23,6 +23,13 @@ from lpc_scratch.backend.threads import in_chunks
 COMPILED_FROM = 1_000_000
 """Parameters from which Adam's step is taken in a loop compiled by numba, where it is installed:
 for smaller vectors it gains nothing, and importing numba takes a second."""
+
+
+MANY = 65_536
+"""Rows from which a sum is shared out to threads: so many has no perceptron's batch."""
+
+LONG = 262_144
+"""Numbers from which an elementwise primitive is."""
 
 
 class NumpyOps(ConvolutionOps, NormOps):
@@ -63,16 +70,28 @@ class NumpyOps(ConvolutionOps, NormOps):
 
     def sum_rows(self, dy: Array, out: Array | None = None) -> Array:
         """Sum over the batch."""
+        if dy.shape[-2] >= MANY:
+            return channel_sums(dy, out)
         return np.matmul(_ones(dy.shape[-2], dy.dtype), dy, out=out)  # BLAS sums faster than sum
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
         """y = max(x, 0)."""
+        if out is not None and _are_long(x, out):
+            return _in_chunks(lambda x, y: np.maximum(x, _zeros(x.size, x.dtype), out=y), x, out)
         # Against a row of zeros NumPy takes its SIMD loop, against the scalar 0 it does not.
         return np.maximum(x, _zeros(x.shape[-1], x.dtype), out=out)
 
     def relu_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """dx = dy [y > 0]."""
-        return np.multiply(dy, np.greater(y, 0, out=scratch(y.shape, bool)), out=out)
+        if out is not None and _are_long(dy, y, out):
+            return _in_chunks(_relu_backward, dy, y, out)
+        return _relu_backward(dy, y, out)
+
+    def add(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Elementwise sum."""
+        if out is not None and _are_long(a, b, out):
+            return _in_chunks(np.add, a, b, out)
+        return np.add(a, b, out=out)
 
     def silu_backward(self, dy: Array, y: Array, sigmoid: Array, out: Array | None = None) -> Array:
         """dx = dy (σ + y (1 - σ))."""
@@ -195,6 +214,25 @@ def _compiled_adam() -> Callable[..., None] | None:
     except Exception:  # a missing or broken numba, or no folder for what it has compiled
         return None
     return adam_step
+
+
+def _are_long(*arrays: Array) -> bool:
+    """Return whether arrays are worth a second thread, and can be cut where others are."""
+    return all(
+        array.size >= LONG and array.flags.c_contiguous and array.shape == arrays[0].shape
+        for array in arrays
+    )
+
+
+def _in_chunks(function: Callable[..., Any], *arrays: Array) -> Array:
+    """Call a function on equal parts of arrays, the last of which it fills; return that."""
+    flat = [array.reshape(-1) for array in arrays]
+    in_chunks(lambda part: function(*(array[part] for array in flat)), flat[0].size)
+    return arrays[-1]
+
+
+def _relu_backward(dy: Array, y: Array, out: Array | None) -> Array:
+    return np.multiply(dy, np.greater(y, 0, out=scratch(y.shape, bool)), out=out)
 
 
 def _flat(array: Array) -> Array:

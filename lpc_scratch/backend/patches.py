@@ -5,141 +5,76 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
-
-FLOATS = 131_072
-"""Numbers of the patches of a unit."""
+from lpc_scratch.backend.units import Padding, Pair, Unit, padded_rows, run_units, sum_units, units
 
 
 def convolve(
-    x: Array, W: Array, b: Array | None, window: tuple, stride: tuple, padding: tuple, out: Array
-) -> Array:
+    x: Array, W: Array, b: Array | None, window: Pair, stride: Pair, padding: Padding, out: Array
+) -> None:
     """y of x (B, H, W, C), W (kh kw C, O), b (1, O) or None; see `Reference.conv2d`."""
-    B, H, width, O = out.shape
-    twice = stride == (1, 1) and width > 1
-    W = _widened(W, window) if twice else W
+    B, H, width, outputs = out.shape
     shift = None if b is None else np.tile(b[0], width)
 
     def run(unit: Unit) -> None:
         images, rows = unit
         y = out[images, rows]
-        columns = _patches(x[images], rows, width, window, stride, padding, twice)
-        if twice and width % 2:
-            pairs = scratch((*y.shape[:2], width + 1, O), x.dtype, 2)
-            np.matmul(columns, W, out=pairs.reshape(-1, 2 * O))
-            y[...] = pairs[:, :, :width]
-        else:
-            np.matmul(columns, W, out=y.reshape(-1, W.shape[1]))
+        np.matmul(
+            _patches(x[images], rows, width, window, stride, padding), W, out=y.reshape(-1, outputs)
+        )
         if shift is not None:
-            lines = y.reshape(-1, width * O)
+            lines = y.reshape(-1, width * outputs)
             lines += shift
 
-    run_units(run, units(B, H, len(W) * -(-width // (1 + twice)), FLOATS))
-    return out
+    run_units(run, units(B, H, len(W) * width))
 
 
 def weight_gradient(
-    x: Array, dy: Array, window: tuple, stride: tuple, padding: tuple, out: Array
-) -> Array:
+    x: Array, dy: Array, window: Pair, stride: Pair, padding: Padding, out: Array
+) -> None:
     """dW (kh kw C, O) of x (B, H, W, C) and dy (B, H', W', O)."""
-    B, H, width, O = dy.shape
-    kh, kw = window
-    C = x.shape[-1]
-    twice = stride == (1, 1) and width > 1
-    K = kh * (kw + twice) * C
+    B, H, width, outputs = dy.shape
 
     def run(unit: Unit, total: Array) -> None:
         images, rows = unit
-        columns = _patches(x[images], rows, width, window, stride, padding, twice)
-        part = dy[images, rows]
-        if twice and width % 2:
-            pairs = scratch((*part.shape[:2], width + 1, O), x.dtype, 2)
-            pairs[:, :, :width] = part
-            pairs[:, :, width] = 0
-            part = pairs
-        product = scratch(total.shape, x.dtype, 3)
-        total += np.matmul(columns.T, part.reshape(-1, total.shape[1]), out=product)
+        patches = _patches(x[images], rows, width, window, stride, padding)
+        product = scratch(total.shape, x.dtype, 2)
+        total += np.matmul(patches.T, dy[images, rows].reshape(-1, outputs), out=product)
 
-    work = units(B, H, K * -(-width // (1 + twice)), FLOATS)
-    total = sum_units(run, work, (K, O * (1 + twice)), x.dtype)
-    if twice:
-        wide = total.reshape(kh, kw + 1, C, 2, O)
-        total = wide[:, :-1, :, 0] + wide[:, 1:, :, 1]
-    out[...] = total.reshape(out.shape)
-    return out
+    out[...] = sum_units(run, units(B, H, len(out) * width), out.shape, x.dtype)
 
 
 def input_gradient(
-    dy: Array, W: Array, window: tuple, stride: tuple, padding: tuple, out: Array
-) -> Array:
-    """dx (B, H, W, C) of dy (B, H', W', O) and W (kh kw C, O).
-
-    A block of as many pixels as the stride has a convolution of dy: with the kernels turned and
-    shared out to the pixels of the block.
-    """
-    (B, H, width, C), (sh, sw), ((top, _), (left, _)) = out.shape, stride, padding
-    blocks = -(-(H + top) // sh), -(-(width + left) // sw)
-    W, seen = _turned(W, window, stride, C)
+    dy: Array, W: Array, window: Pair, stride: Pair, padding: Padding, out: Array
+) -> None:
+    """dx (B, H, W, C) of dy (B, H', W', O) and W (kh kw C, O): patches, put back where they lie."""
+    (B, H, width, C), (kh, kw), (sh, sw) = out.shape, window, stride
+    (top, bottom), (left, right) = padding
+    rows, columns = dy.shape[1:3]
 
     def run(unit: Unit) -> None:
-        images, rows = unit
-        before = ((seen[0] - 1, 0), (seen[1] - 1, 0))
-        columns = _patches(dy[images], rows, blocks[1], seen, (1, 1), before, False)
-        y = scratch((len(dy[images]), *blocks, sh, sw, C), dy.dtype, 2)
-        np.matmul(columns, W, out=y.reshape(-1, W.shape[1]))
-        for i, j in np.ndindex(sh, sw):
-            row, column = (i - top) % sh, (j - left) % sw
-            pixels = out[images, row::sh, column::sw]
-            row, column = (row + top) // sh, (column + left) // sw
-            pixels[...] = y[:, row:, column:, i, j][:, : pixels.shape[1], : pixels.shape[2]]
+        part, dx = dy[unit[0]], out[unit[0]]
+        patches = scratch((len(dx), rows, columns, kh, kw, C), dy.dtype, 0)
+        np.matmul(part.reshape(-1, part.shape[-1]), W.T, out=patches.reshape(-1, len(W)))
+        padded = scratch((len(dx), top + H + bottom, left + width + right, C), dy.dtype, 1)
+        padded[...] = 0
+        for i, j in np.ndindex(kh, kw):
+            there = padded[:, i : i + sh * (rows - 1) + 1 : sh, j : j + sw * (columns - 1) + 1 : sw]
+            there += patches[:, :, :, i, j]
+        dx[...] = padded[:, top : top + H, left : left + width]
 
-    numbers = blocks[0] * blocks[1] * (len(W) + W.shape[1])
-    run_units(run, [(images, slice(0, blocks[0])) for images, _ in units(B, 1, numbers, FLOATS)])
-    return out
+    run_units(run, units(B, 1, rows * columns * len(W)))
 
 
 def _patches(
-    x: Array, rows: slice, width: int, window: tuple, stride: tuple, padding: tuple, twice: bool
+    x: Array, rows: slice, width: int, window: Pair, stride: Pair, padding: Padding
 ) -> Array:
-    """Return the patches under output rows of x (n, H, W, C) as the rows of a matrix.
-
-    With `twice` a patch is one column wider, and every second is left out.
-    """
+    """Return the patches under output rows of x (n, H, W, C) as the rows of a matrix."""
     (kh, kw), (sh, sw), ((top, _), (left, _)) = window, stride, padding
     n, _, _, C = x.shape
     count, first = rows.stop - rows.start, rows.start * sh - top
-    kw, sw, width = (kw + 1, 2, -(-width // 2)) if twice else (kw, sw, width)
     padded = padded_rows(x, (first, first + (count - 1) * sh + kh), left, (width - 1) * sw + kw)
     image, row, column, number = padded.strides
-    view = as_strided(
-        padded,
-        (n, count, width, kh, kw * C),
-        (image, sh * row, sw * column, row, number),
-        writeable=False,
-    )
-    patches = scratch(view.shape, x.dtype, 1)
-    patches[...] = view
+    patches = scratch((n, count, width, kh, kw * C), x.dtype, 1)
+    strides = image, sh * row, sw * column, row, number
+    patches[...] = as_strided(padded, patches.shape, strides, writeable=False)
     return patches.reshape(-1, kh * kw * C)
-
-
-def _widened(W: Array, window: tuple) -> Array:
-    """Return the kernels that give two neighbouring pixels from a window one column wider."""
-    kh, kw = window
-    C, O = len(W) // (kh * kw), W.shape[1]
-    wide = np.zeros((kh, kw + 1, C, 2, O), W.dtype)
-    wide[:, :-1, :, 0] = W.reshape(kh, kw, C, O)
-    wide[:, 1:, :, 1] = W.reshape(kh, kw, C, O)
-    return wide.reshape(-1, 2 * O)
-
-
-def _turned(W: Array, window: tuple, stride: tuple, C: int) -> tuple[Array, tuple[int, int]]:
-    """Return the kernels of `input_gradient`, and the window of dy that a block sees.
-
-    Pixel i of a block is seen from pixel a of the window by row i + s (last - a) of a kernel.
-    """
-    (kh, kw), (sh, sw), O = window, stride, W.shape[1]
-    mh, mw = -(-kh // sh), -(-kw // sw)
-    whole = np.zeros((mh * sh, mw * sw, C, O), W.dtype)
-    whole[:kh, :kw] = W.reshape(kh, kw, C, O)
-    parts = whole.reshape(mh, sh, mw, sw, C, O)[::-1, :, ::-1]
-    return parts.transpose(0, 2, 5, 1, 3, 4).reshape(mh * mw * O, -1), (mh, mw)

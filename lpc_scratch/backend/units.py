@@ -9,16 +9,22 @@ from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
 Unit = tuple[slice, slice]
 """Images, and rows of each: several images have all their rows."""
 
+NUMBERS = 262_144
+"""Numbers that a unit makes of its images: fewer, and threads wait for the interpreter's lock
+between NumPy's calls; more, and they leave the cache."""
 
-def units(images: int, rows: int, numbers: int, limit: int) -> list[Unit]:
-    """Cut images, of whose rows each makes so many numbers, into units of about the limit."""
-    if rows * numbers > limit:
-        bands = split(rows, min(rows, -(-rows * numbers // limit)))
+
+def units(images: int, rows: int, numbers: int) -> list[Unit]:
+    """Cut images, of whose rows each makes so many numbers, into units of about `NUMBERS`."""
+    if rows * numbers > NUMBERS:
+        bands = split(rows, min(rows, -(-rows * numbers // NUMBERS)))
         return [(slice(i, i + 1), band) for i in range(images) for band in bands]
-    groups = split(images, max(num_threads(), -(-images * rows * numbers // limit)))
+    groups = split(images, max(num_threads(), -(-images * rows * numbers // NUMBERS)))
     return [(group, slice(0, rows)) for group in groups if group.start < group.stop]
 
 

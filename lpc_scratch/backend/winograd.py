@@ -16,10 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
-
-FLOATS = 131_072
-"""Numbers of the patches of a unit."""
+from lpc_scratch.backend.units import Padding, Unit, padded_rows, run_units, sum_units, units
 
 TILE = 4
 """Output rows that are computed together."""
@@ -28,9 +25,7 @@ TILE = 4
 AT = np.array(
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], float
 )
-G = np.array(
-    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], float
-) / 24
+G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], float) / 24
 BT = np.array(
     [
         [4, 0, -5, 0, 1, 0],
@@ -45,34 +40,35 @@ BT = np.array(
 
 
 def convolve(
-    x: Array, W: Array, b: Array | None, kw: int, sw: int, padding: tuple, out: Array
-) -> Array:
+    x: Array, W: Array, b: Array | None, kw: int, sw: int, padding: Padding, out: Array
+) -> None:
     """y of x (B, H, W, C), W (3 kw C, O), b (1, O) or None; see `Reference.conv2d`."""
-    B, H, width, O = out.shape
-    kernels = (G @ W.reshape(3, -1)).reshape(6, -1, O).astype(W.dtype)
+    B, H, width, outputs = out.shape
+    kernels = (G @ W.reshape(3, -1)).reshape(6, -1, outputs).astype(W.dtype)
     inverse = AT.astype(W.dtype)
 
     def run(unit: Unit) -> None:
         images, tiles = unit
         patches = _patches(x[images], tiles, width, kw, sw, padding)
-        sums = scratch((6, *patches.shape[1:3], width * O), x.dtype, 3)
-        np.matmul(patches.reshape(6, -1, kernels.shape[1]), kernels, out=sums.reshape(6, -1, O))
+        sums = scratch((6, *patches.shape[1:3], width * outputs), x.dtype, 3)
+        np.matmul(
+            patches.reshape(6, -1, kernels.shape[1]), kernels, out=sums.reshape(6, -1, outputs)
+        )
         if b is not None:
             sums[1] += np.tile(b[0], width)  # from where it enters all four rows of a tile once
         y = out[images, TILE * tiles.start : TILE * tiles.stop]
         whole = y.shape[1] % TILE == 0
-        rows = y if whole else scratch((len(y), TILE * sums.shape[2], width, O), x.dtype, 0)
+        rows = y if whole else scratch((len(y), TILE * sums.shape[2], width, outputs), x.dtype, 0)
         np.matmul(inverse, sums.transpose(1, 2, 0, 3), out=_tiles(rows))
         if not whole:
             y[...] = rows[:, : y.shape[1]]
 
-    run_units(run, units(B, -(-H // TILE), 6 * width * kernels.shape[1], FLOATS))
-    return out
+    run_units(run, units(B, -(-H // TILE), 6 * width * kernels.shape[1]))
 
 
-def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: tuple, out: Array) -> Array:
+def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: Padding, out: Array) -> None:
     """dW (3 kw C, O) of x (B, H, W, C) and dy (B, H', W', O); see `Reference.conv2d`."""
-    B, H, width, O = dy.shape
+    B, H, width, outputs = dy.shape
     K = len(out) // 3
     forward = np.ascontiguousarray(AT.T, x.dtype)
 
@@ -81,21 +77,23 @@ def weight_gradient(x: Array, dy: Array, kw: int, sw: int, padding: tuple, out: 
         patches = _patches(x[images], tiles, width, kw, sw, padding)
         rows = dy[images, TILE * tiles.start : TILE * tiles.stop]
         if rows.shape[1] % TILE:
-            some, rows = rows, scratch((len(rows), TILE * patches.shape[2], width, O), x.dtype, 0)
+            some, rows = (
+                rows,
+                scratch((len(rows), TILE * patches.shape[2], width, outputs), x.dtype, 0),
+            )
             rows[:, : some.shape[1]] = some
             rows[:, some.shape[1] :] = 0
-        sums = scratch((6, *patches.shape[1:3], width * O), x.dtype, 3)
+        sums = scratch((6, *patches.shape[1:3], width * outputs), x.dtype, 3)
         np.matmul(forward, _tiles(rows), out=sums.transpose(1, 2, 0, 3))
         product = scratch(total.shape, x.dtype, 1)
-        total += np.matmul(patches.reshape(6, -1, K).mT, sums.reshape(6, -1, O), out=product)
+        total += np.matmul(patches.reshape(6, -1, K).mT, sums.reshape(6, -1, outputs), out=product)
 
-    work = units(B, -(-H // TILE), 6 * width * K, FLOATS)
-    total = sum_units(run, work, (6, K, O), x.dtype)
+    work = units(B, -(-H // TILE), 6 * width * K)
+    total = sum_units(run, work, (6, K, outputs), x.dtype)
     out[...] = (G.T @ total.reshape(6, -1)).reshape(out.shape)
-    return out
 
 
-def _patches(x: Array, tiles: slice, width: int, kw: int, sw: int, padding: tuple) -> Array:
+def _patches(x: Array, tiles: slice, width: int, kw: int, sw: int, padding: Padding) -> Array:
     """Bᵀ d of x (n, H, W, C), patches of one row: (6, n, tile rows, W', kw C) in scratch."""
     n, _, _, C = x.shape
     (top, _), (left, _) = padding

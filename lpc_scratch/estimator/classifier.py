@@ -25,6 +25,7 @@ from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, DivergenceError
 from lpc_scratch.estimator.convergence import guess_advice, scale_advice, settle, shrink_latent
+from lpc_scratch.estimator.images import check_images, read_image_shape
 from lpc_scratch.metrics.binarity import class_codes
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.nn.network import Network
@@ -34,6 +35,7 @@ from lpc_scratch.training.trainer import Trainer
 # What partial_fit goes on from is of no use under another value of these.
 _KEPT = (
     *("architecture", "hidden", "latent_dim", "activation", "dtype"),
+    *("backbone", "channels", "blocks", "batch_norm", "stem_stride"),
     *("optimizer", "classifier_optimizer", "classifier_learning_rate_schedule"),
 )
 _LEFT_TO_THE_DATA = ("epochs", "gamma")  # where they are "auto"
@@ -52,8 +54,14 @@ class LPCClassifier(
 
     Parameters
     ----------
-    architecture, hidden, latent_dim, activation, dropout, initialization
+    architecture, hidden, latent_dim, activation, dropout, backbone, channels, blocks, batch_norm, \
+stem_stride, initialization
         The network.
+    crop, flip
+        How images are changed in training.
+    image_shape : (H, W) or (H, W, C), optional
+        What the features of a sample are as an image, row after row of pixels. The backbones cnn
+        and resnet, crop and flip need it; X has a row for each sample all the same.
     loss, penalty, penalty_power, gamma, gamma_*
         What is minimised.
     optimizer, descent_power, learning_rate, learning_rate_*, warmup_epochs, momentum, beta1, \
@@ -90,7 +98,8 @@ beta2, epsilon, classifier_*, weight_decay
         gamma of the last training, at the start of its schedule.
     parameters_ : dict of str to array
         Weights and biases by name (`hidden.0.W`, …, `latent.b`, `classifier.W`, `classifier.b`),
-        W as (in, out) and b as (1, out), in the dtype of training; predictions keep a copy.
+        W as (in, out) and b as (1, out), and the running statistics of batch normalisation, in the
+        dtype of training; predictions keep a copy.
     n_features_in_ : int
         I, the number of features.
     feature_names_in_ : array (I,) of str
@@ -112,6 +121,14 @@ beta2, epsilon, classifier_*, weight_decay
         latent_dim: int = TrainConfig.latent_dim,
         activation: str = TrainConfig.activation,
         dropout: float = TrainConfig.dropout,
+        backbone: str = TrainConfig.backbone,
+        channels: Sequence[int] = TrainConfig.channels,
+        blocks: int = TrainConfig.blocks,
+        batch_norm: bool = TrainConfig.batch_norm,
+        stem_stride: int = TrainConfig.stem_stride,
+        crop: int = TrainConfig.crop,
+        flip: bool = TrainConfig.flip,
+        image_shape: Sequence[int] | None = None,
         initialization: str = TrainConfig.initialization,
         loss: str = TrainConfig.loss,
         penalty: str = TrainConfig.penalty,
@@ -277,26 +294,30 @@ beta2, epsilon, classifier_*, weight_decay
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Put back all attributes if the block raises; none of them is changed in place."""
+        """Put back all attributes if the block raises; none of them is changed in place.
+
+        What is wrong with a setting is raised as ValueError.
+        """
         before = self.__dict__.copy()
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             self.__dict__.clear()
             self.__dict__.update(before)
+            if isinstance(error, ConfigError):
+                raise ValueError(str(error)) from error
             raise
 
     def _make_config(self) -> tuple[TrainConfig, list[str]]:
         """Return the settings, and the names of those that still have to be fitted to the data."""
         settings = self.get_params()
-        seed = settings.pop("seed")
+        seed, shape = settings.pop("seed"), settings.pop("image_shape")
         auto = [name for name in _LEFT_TO_THE_DATA if str(settings[name]) == "auto"]
         for name in auto:
             del settings[name]
-        try:
-            return TrainConfig(**settings, seeds=(seed,)), auto
-        except ConfigError as error:
-            raise ValueError(str(error)) from error
+        config = TrainConfig(**settings, seeds=(seed,))
+        check_images(config, shape)
+        return config, auto
 
     def _check_data(self, config: TrainConfig, *data: Any, reset: bool) -> Any:
         """Return X, or X and y, as arrays; X in the dtype of training, for prediction too."""
@@ -331,6 +352,13 @@ beta2, epsilon, classifier_*, weight_decay
         """
         labels = self._positions(y)
         names = tuple(map(str, self.classes_))
+        shape = read_image_shape(self.image_shape, X.shape[1])
+        if resume and shape != self._shape:
+            raise ConfigError(
+                f"partial_fit cannot go on with image_shape {shape} in place of {self._shape}: "
+                "start again with fit"
+            )
+        self._shape: tuple[int, ...] = shape
         data = Dataset(
             **vars(self._description()),
             name="samples",
@@ -344,17 +372,14 @@ beta2, epsilon, classifier_*, weight_decay
         problem = ""
         if resume:
             start, losses = self.n_iter_, self.loss_curve_
-            for name, parameter in network.named_parameters().items():
+            for name, parameter in _all_of(network).items():
                 parameter[...] = backend.to_device(self.parameters_[name])
             for name, moment in optimizer.moments.items():
                 moment[...] = backend.to_device(self._moments[name])
             optimizer.steps = self._steps
         else:
             start, losses = 0, []
-            try:
-                start_from_code(config, network)
-            except ConfigError as error:
-                raise ValueError(str(error)) from error
+            start_from_code(config, network)
             problem = shrink_latent(trainer)
         self.n_iter_: int = start + epochs
         try:
@@ -366,7 +391,7 @@ beta2, epsilon, classifier_*, weight_decay
         self.loss_curve_: list[float] = [*losses, *trained]
 
         # Plain arrays on the host, which pickle; the trainer with its buffers is let go.
-        parameters, moments = network.named_parameters().items(), optimizer.moments.items()
+        parameters, moments = _all_of(network).items(), optimizer.moments.items()
         self.parameters_: dict[str, Array] = {n: backend.to_host(array) for n, array in parameters}
         self._moments: dict[str, Array] = {n: backend.to_host(array) for n, array in moments}
         self._steps: int = int(optimizer.steps)
@@ -405,8 +430,8 @@ beta2, epsilon, classifier_*, weight_decay
         return latent_and_logits(self._network, X)
 
     def _description(self) -> DatasetDescription:
-        names, shape = tuple(map(str, self.classes_)), (self.n_features_in_,)
-        return DatasetDescription(class_names=names, image_shape=shape, scale=1.0, shift=0.0)
+        names = tuple(map(str, self.classes_))
+        return DatasetDescription(class_names=names, image_shape=self._shape, scale=1.0, shift=0.0)
 
     def _make_network(self) -> Network:
         """Return the trained network for prediction, which leaves it as it is.
@@ -417,7 +442,7 @@ beta2, epsilon, classifier_*, weight_decay
         network = make_network(
             replace(self._config, dtype="float64"), self._description(), get_backend("cpu")
         )
-        for name, parameter in network.named_parameters().items():
+        for name, parameter in _all_of(network).items():
             parameter[...] = self.parameters_[name]
         return network
 
@@ -429,3 +454,8 @@ beta2, epsilon, classifier_*, weight_decay
 def _signs(positive: Array) -> Array:
     """Return +1 for True and -1 for False, as int8."""
     return np.where(positive, 1, -1).astype(np.int8)
+
+
+def _all_of(network: Network) -> dict[str, Array]:
+    """Return the parameters and the state of a network by name."""
+    return network.named_parameters() | network.named_state()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lpc_scratch.backend import Array
-from lpc_scratch.errors import DivergenceError
+from lpc_scratch.errors import ConfigError, DivergenceError
 from lpc_scratch.evaluation.subject import Subject
 
 COLUMNS = (
@@ -52,10 +52,13 @@ Finding = Measurement | LeftOut
 
 
 def unless_diverged(suite: str, test: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield findings; where a network that is trained for them diverges, leave out the others."""
+    """Yield findings; where a network that is trained for them cannot be, leave out the others.
+
+    It may diverge, or have too few samples for its settings.
+    """
     try:
         yield from findings
-    except DivergenceError as error:
+    except (ConfigError, DivergenceError) as error:
         yield LeftOut(suite, test, str(error))
 
 

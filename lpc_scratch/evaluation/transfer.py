@@ -17,7 +17,7 @@ from lpc_scratch.evaluation.splits import (
 )
 from lpc_scratch.evaluation.subject import Subject, accuracy
 from lpc_scratch.metrics import class_means
-from lpc_scratch.nn.inference import CHUNK, latent_and_logits
+from lpc_scratch.nn.inference import chunk_of, latent_and_logits
 from lpc_scratch.nn.network import Network
 
 SHOTS = (1, 5, 20)
@@ -116,8 +116,9 @@ def _features(network: Network, x: Array) -> dict[str, Array]:
     """Return the features (E, N, F) of inputs as stored: the latent and the last hidden layer."""
     members = len(network.seeds)
     found: dict[str, list[Array]] = {"latent": [], "hidden": []}
-    for start in range(0, len(x), CHUNK):
-        y = network.standardise(x[start : start + CHUNK])
+    rows = chunk_of(network.widest)
+    for start in range(0, len(x), rows):
+        y = network.standardise(x[start : start + rows])
         count = len(y)
         for name, part in (("hidden", network.backbone), ("latent", network.latent_layer)):
             y = part.predict(y)

@@ -66,8 +66,9 @@ def write_comparison(results: Sequence[Result], folder: Path) -> str:
 def _heading(results: Sequence[Result]) -> str:
     config = results[0].config
     seeds = sorted({result.config.seeds[0] for result in results})
+    kind = "" if config.backbone == "mlp" else f"{config.backbone} "
     return (
-        f"# {config.dataset}: {'-'.join(map(str, config.hidden))}, {config.epochs} epochs\n\n"
+        f"# {config.dataset}: {kind}{'-'.join(map(str, config.widths))}, {config.epochs} epochs\n\n"
         f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}, after the last epoch; "
         "metrics of the training set but for the test accuracy. A ReLU makes many values 0, a "
         "peak of no width that raises the GMM score: compare the peak distances. Last column: the "

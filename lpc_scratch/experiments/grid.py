@@ -146,9 +146,8 @@ def _cost(config: TrainConfig) -> int:
     It is the number of epochs times that of weights, about; a last hidden layer that is the latent
     layer counts twice, for its many mixtures take long to fit.
     """
-    hidden = config.hidden if config.backbone == "mlp" else config.channels
-    last = hidden[-1] if config.architecture == "none" else config.latent_dim
-    widths = (_TYPICAL_FEATURES, *hidden, last)
+    last = config.widths[-1] if config.architecture == "none" else config.latent_dim
+    widths = (_TYPICAL_FEATURES, *config.widths, last)
     return config.epochs * sum(a * b for a, b in pairwise(widths))
 
 

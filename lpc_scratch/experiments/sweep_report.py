@@ -133,8 +133,11 @@ def _heading(results: Sequence[Result], axes: Sequence[str], question: str | Non
     fixed = [
         f"{name.replace('_', ' ')} {exact(axis_value(config, name))}"
         for name in _FIXED
-        if name not in axes
+        if name not in axes and not (config.backbone != "mlp" and name in ("depth", "width"))
     ]
+    if config.backbone != "mlp":
+        channels = "-".join(map(str, config.channels))
+        fixed.insert(1, f"{config.backbone} of {channels} channels, {config.blocks} blocks a stage")
     lines = [f"# Sweep over {', '.join(axes) or 'the seed'}"]
     if question:
         lines.append(question.capitalize())

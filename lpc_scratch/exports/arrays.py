@@ -1,27 +1,49 @@
-"""One network of a run as plain arrays: for NumPy, and for PyTorch without PyTorch."""
+"""One network of a run as plain arrays, for NumPy, and what all exports read of it."""
 
 import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.files.atomic import write_atomically
-from lpc_scratch.nn.layers import Dropout, Linear, ReLU, Sequential, SiLU, Tanh, walk
+from lpc_scratch.nn.layers import (
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    Images,
+    Layer,
+    Linear,
+    MaxPool2d,
+    RandomCrop,
+    RandomFlip,
+    ReLU,
+    Residual,
+    Sequential,
+    SiLU,
+    Tanh,
+)
+from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.run import Run
 
-KNOWN_LAYERS = (Linear, ReLU, SiLU, Tanh)
-"""Layers that other programs have too; `torch.nn` by the same names."""
+KNOWN_LAYERS = (
+    *(Linear, Conv2d, BatchNorm, MaxPool2d, GlobalAveragePool, Residual, Images, Flatten),
+    *(ReLU, SiLU, Tanh),
+)
+"""Layers that other programs have too."""
+TRAINING_LAYERS = (Dropout, RandomCrop, RandomFlip)
+"""Layers that do nothing in evaluation."""
 
 
 def member_parameters(run: Run, member: int) -> dict[str, Array]:
     """Return parameters and state of one network of a run by name, as host arrays.
 
-    `hidden.0.W` (I, O), `hidden.0.b` (1, O), …, `classifier.b` (1, K), without a member axis.
+    `hidden.0.W` (I, O), `hidden.0.b` (1, O), …, `classifier.b` (1, K), without a member axis; those
+    of a convolution are (kh kw C, O) and (1, O), and those of batch normalisation all (1, C).
     """
     to_host, of_member = run.network.backend.to_host, member if run.network.stack else ...
     parameters = run.network.named_parameters() | run.network.named_state()
@@ -37,25 +59,33 @@ def origin(run: Run, member: int) -> dict[str, Any]:
     }
 
 
-def evaluated_layers(run: Run) -> list[tuple[str, str]]:
-    """Return kind and name of every layer that acts in evaluation, in order.
+def has_images(run: Run) -> bool:
+    """Return whether the network computes with images in between; a perceptron never does."""
+    return run.config.backbone != "mlp"
 
-    The kind is the name of its class, such as "Linear"; its name is that with which the names of
-    its parameters begin, such as "hidden.0". Raises ConfigError if there is a layer of the user's
-    own, which other programs do not have.
+
+def evaluated_layers(run: Run, parent: Network | Layer, name: str = "") -> list[tuple[str, Layer]]:
+    """Return dotted name and layer of all that act in evaluation in a network or in a layer of it.
+
+    They are in a row: of a Sequential those that it holds. A Residual is one of them, and what it
+    holds is had by another call. `name` is that of the parent. Raises ConfigError if there is a
+    layer of the user's own, which other programs do not have.
     """
-    layers = []
-    for name, layer in walk(run.network):
-        kind = type(layer)
-        if kind in (Dropout, Sequential):
-            continue
-        if kind not in KNOWN_LAYERS:
-            raise ConfigError(
-                f"the run in {run.folder} has the layer {kind.__name__}, which other programs do "
-                "not have: export it to npz"
-            )
-        layers.append((kind.__name__, name))
-    return layers
+    kind = type(parent)
+    if kind in (Network, Sequential):
+        return [
+            inner
+            for own, child in parent.children.items()
+            for inner in evaluated_layers(run, child, ".".join(filter(None, (name, own))))
+        ]
+    if kind in TRAINING_LAYERS or (kind in (Images, Flatten) and not has_images(run)):
+        return []
+    if isinstance(parent, Network) or kind not in KNOWN_LAYERS:
+        raise ConfigError(
+            f"the run in {run.folder} has the layer {kind.__name__}, which other programs do "
+            "not have: export it to npz"
+        )
+    return [(name, parent)]
 
 
 def write_npz(path: Path, run: Run, member: int) -> None:
@@ -65,7 +95,9 @@ def write_npz(path: Path, run: Run, member: int) -> None:
     or (I,) for pixels standardised per channel), `image_shape` (int64), `class_names` (text),
     `architecture` and `activation` (0-d text), `epoch` and `seed` (0-d integers; a seed beyond 64
     bits is text), `gamma` (0-d float64; see `origin`), and for features of one's own `feature_mean`
-    and `feature_deviation` (I,) float64. Raises OSError if the file cannot be written.
+    and `feature_deviation` (I,) float64. Of another backbone than mlp there are `backbone` (0-d
+    text), `channels`, `blocks`, `batch_norm`, `stem_stride` and `norm_epsilon`, that of batch
+    normalisation, too. Raises OSError if the file cannot be written.
     """
     arrays = member_parameters(run, member) | {
         "scale": np.array(run.scale),
@@ -78,59 +110,13 @@ def write_npz(path: Path, run: Run, member: int) -> None:
     }
     if run.feature_mean is not None and run.feature_deviation is not None:
         arrays |= {"feature_mean": run.feature_mean, "feature_deviation": run.feature_deviation}
+    if has_images(run):
+        settings = ("backbone", "channels", "blocks", "batch_norm", "stem_stride")
+        arrays |= {name: np.array(getattr(run.config, name)) for name in settings}
+        arrays["norm_epsilon"] = np.array(BatchNorm(1).epsilon)
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     write_atomically(path, content.getvalue())
-
-
-def write_torch(path: Path, run: Run, member: int) -> None:
-    """Write a network as the state dictionary of a `torch.nn.Sequential`, atomically.
-
-    The Sequential is Linear, activation, …, Linear (the latent layer), ReLU for the architecture
-    nonlinear, Linear (the classifier), in the run's dtype. Dropout is left out: it does nothing in
-    evaluation. The tensors are `0.weight` (O, I), `0.bias` (O,), …, by the layers' positions.
-
-    The metadata has one entry, `lpc_scratch`, of JSON: texts by name, each of them JSON again.
-    `layers` are the Sequential's modules in words; `scale` and `shift`, numbers or lists of I: the
-    input is x * scale + shift, after (x - `feature_mean`) / `feature_deviation` where those are not
-    null; `class_names`; and `epoch`, `seed` and `gamma` as in `origin`.
-
-    Raises ConfigError as `evaluated_layers`, and OSError if the file cannot be written.
-
-    Examples
-    --------
-    With PyTorch, for a run on the digits with one hidden layer of 16 units::
-
-        from safetensors.torch import load_file
-        from torch import nn
-
-        network = nn.Sequential(
-            nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 16), nn.Linear(16, 10)
-        )
-        network.load_state_dict(load_file("model-torch.safetensors"))
-        logits = network(pixels.float() * 0.125 - 1)
-    """
-    parameters, tensors, modules = member_parameters(run, member), {}, []
-    for position, (kind, name) in enumerate(evaluated_layers(run)):
-        if kind != "Linear":
-            modules.append(f"{kind}()")
-            continue
-        weight = parameters[f"{name}.W"].T  # torch computes x weightᵀ + bias
-        tensors[f"{position}.weight"] = np.ascontiguousarray(weight)
-        tensors[f"{position}.bias"] = parameters[f"{name}.b"].reshape(-1)
-        modules.append("Linear({1}, {0})".format(*weight.shape))
-    metadata = {
-        "layers": modules,
-        "scale": run.scale,
-        "shift": run.shift,
-        "feature_mean": run.feature_mean,
-        "feature_deviation": run.feature_deviation,
-        "class_names": run.class_names,
-        **origin(run, member),
-    }
-    texts = {name: json.dumps(value, default=np.ndarray.tolist) for name, value in metadata.items()}
-    # One entry: safetensors writes several in an order that changes from run to run.
-    write_atomically(path, save(tensors, {"lpc_scratch": json.dumps(texts)}))
 
 
 def _scalar(value: Any) -> Array:

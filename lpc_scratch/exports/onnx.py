@@ -12,6 +12,18 @@ from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.exports.arrays import evaluated_layers, member_parameters, origin
 from lpc_scratch.files.atomic import write_atomically
+from lpc_scratch.nn.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAveragePool,
+    Images,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Residual,
+    SiLU,
+)
 from lpc_scratch.runs.config_file import dump_config
 from lpc_scratch.runs.run import Run
 from lpc_scratch.version import __version__
@@ -39,9 +51,9 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
     """Write a network as an ONNX model, atomically.
 
     Its input `input` (N, I) takes inputs as stored, with any N: the first nodes standardise them.
-    Its outputs are `logits` (N, K) and `latent` (N, D), in the run's dtype. The metadata holds
-    `class_names` and `image_shape` (JSON), `config` (YAML), and `epoch`, `seed` and `gamma` as in
-    `arrays.origin`.
+    Its outputs are `logits` (N, K) and `latent` (N, D), in the run's dtype; convolutions are in
+    float32 always, as onnxruntime has none in float64. The metadata holds `class_names` and
+    `image_shape` (JSON), `config` (YAML), and `epoch`, `seed` and `gamma` as in `arrays.origin`.
 
     Raises ConfigError as `evaluated_layers`, or if the network is too large for an ONNX file, and
     OSError if the file cannot be written.
@@ -49,21 +61,13 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
     parameters = member_parameters(run, member)
     if sum(parameter.nbytes for parameter in parameters.values()) > _LARGEST:
         raise ConfigError(f"the network in {run.folder} is beyond ONNX's 2 GiB: export it to npz")
-    graph = _Graph()
+    graph = _Graph(run, parameters)
     _standardise(graph, run)
-    layers = evaluated_layers(run)
-    for position, (kind, name) in enumerate(layers):
-        output = {len(layers) - 2: LATENT, len(layers) - 1: LOGITS}.get(position)
-        if kind == "Linear":
-            graph.constant(f"{name}.W", parameters[f"{name}.W"])
-            graph.constant(f"{name}.b", parameters[f"{name}.b"].reshape(-1))
-            graph.add("Gemm", f"{name}.W", f"{name}.b", output=output or f"{name}.affine")
-        elif kind == "SiLU":
-            x = graph.last
-            graph.add("Sigmoid", output=f"{name}.sigmoid")
-            graph.add("Mul", x, output=output or f"{name}.active")
-        else:
-            graph.add({"ReLU": "Relu", "Tanh": "Tanh"}[kind], output=output or f"{name}.active")
+    *before, second_last, last = evaluated_layers(run, run.network)
+    for layer in before:
+        graph.layer(*layer)
+    graph.layer(*second_last, output=LATENT)
+    graph.layer(*last, output=LOGITS)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -88,7 +92,8 @@ def write_onnx(path: Path, run: Run, member: int) -> None:
 class _Graph:
     """A chain of nodes: each reads what the one before has written."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run, parameters: dict[str, Array]) -> None:
+        self.run, self.parameters = run, parameters
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.last = INPUT
@@ -101,6 +106,74 @@ class _Graph:
         inputs = [self.last, *others]
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **settings))
         self.last = output
+
+    def layer(self, name: str, layer: Layer, output: str = "") -> None:
+        """Append the nodes of a layer; images are (N, C, H, W) in between."""
+        match layer:
+            case Residual():
+                self._residual(name, layer, output or f"{name}.sum")
+            case Conv2d():
+                self._convolution(name, layer, output or f"{name}.convolved")
+            case Linear():
+                self.constant(f"{name}.W", self.parameters[f"{name}.W"])
+                self.constant(f"{name}.b", self.parameters[f"{name}.b"].reshape(-1))
+                self.add("Gemm", f"{name}.W", f"{name}.b", output=output or f"{name}.affine")
+            case BatchNorm():
+                names = [f"{name}.{n}" for n in (*layer.parameter_names, *layer.state_names)]
+                for one in names:
+                    self.constant(one, self.parameters[one].reshape(-1))
+                to = output or f"{name}.normalised"
+                self.add("BatchNormalization", *names, output=to, epsilon=layer.epsilon)
+            case MaxPool2d():
+                places = {"kernel_shape": layer.window, "strides": layer.stride}
+                self.add("MaxPool", output=output or f"{name}.largest", **places)
+            case GlobalAveragePool():
+                mean = {"axes": [2, 3], "keepdims": 0}
+                self.add("ReduceMean", output=output or f"{name}.mean", **mean)
+            case Images():
+                self.constant(f"{name}.shape", np.array([0, *layer.shape]))  # 0: as it is
+                self.add("Reshape", f"{name}.shape", output=f"{name}.channels_last")
+                self.add("Transpose", output=output or f"{name}.images", perm=[0, 3, 1, 2])
+            case Flatten():
+                self.add("Transpose", output=f"{name}.channels_last", perm=[0, 2, 3, 1])
+                self.add("Flatten", output=output or f"{name}.rows")
+            case SiLU():
+                x = self.last
+                self.add("Sigmoid", output=f"{name}.sigmoid")
+                self.add("Mul", x, output=output or f"{name}.active")
+            case _:
+                operator = {"ReLU": "Relu", "Tanh": "Tanh"}[type(layer).__name__]
+                self.add(operator, output=output or f"{name}.active")
+
+    def _residual(self, name: str, layer: Residual, output: str) -> None:
+        x, ends = self.last, []
+        for path, child in layer.children.items():
+            self.last = x
+            for inner in evaluated_layers(self.run, child, f"{name}.{path}"):
+                self.layer(*inner)
+            ends.append(self.last)
+        self.add("Add", ends[0] if len(ends) > 1 else x, output=output)
+
+    def _convolution(self, name: str, layer: Conv2d, output: str) -> None:
+        wide = self.run.network.dtype != np.float32
+        if wide:
+            self.add("Cast", output=f"{name}.narrow", to=onnx.TensorProto.FLOAT)
+        kernels = self.parameters[f"{name}.W"].reshape(*layer.window, layer.channels, -1)
+        used: dict[str, Array] = {"W": kernels.transpose(3, 2, 0, 1)}
+        if layer.bias is not None:
+            used["b"] = self.parameters[f"{name}.b"].reshape(-1)
+        for one, value in used.items():
+            self.constant(f"{name}.{one}", value.astype(np.float32))
+        (top, bottom), (left, right) = layer.padding
+        self.add(
+            "Conv",
+            *(f"{name}.{one}" for one in used),
+            output=f"{name}.convolved32" if wide else output,
+            strides=layer.stride,
+            pads=[top, left, bottom, right],
+        )
+        if wide:
+            self.add("Cast", output=output, to=onnx.TensorProto.DOUBLE)
 
 
 def _standardise(graph: _Graph, run: Run) -> None:

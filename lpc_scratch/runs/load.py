@@ -95,12 +95,11 @@ def _load_network(
             f"{path} was trained with {name} {reprlib.repr(ours)}, and config.yaml says "
             f"{reprlib.repr(other)}"
         )
-    first = "hidden.0.W" if config.hidden else "latent.W"
-    features, classes = description.num_features, description.num_classes
-    for name, axis, size, what in (
-        (first, -2, features, "inputs"),
-        ("classifier.W", -1, classes, "classes"),
-    ):
+    described = [("classifier.W", -1, description.num_classes, "classes")]
+    if config.backbone == "mlp":
+        first = "hidden.0.W" if config.hidden else "latent.W"
+        described.insert(0, (first, -2, description.num_features, "inputs"))
+    for name, axis, size, what in described:
         found = tensors[name].shape if name in tensors else ()
         if len(found) > 1 and found[axis] != size:
             raise RunFolderError(

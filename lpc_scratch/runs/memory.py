@@ -29,6 +29,7 @@ _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `f
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
 _ROW = 4000  # bytes of a row of `result.Row`: a dictionary of some thirty numbers, and its text
+_PATCHES = 2**28  # bytes that the patches of a convolution take on a GPU at most
 _COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
@@ -72,10 +73,11 @@ def check_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         available = free_memory() if needed else 0
         if needed > available:
             fewer = ", or fewer seeds" if len(config.seeds) > 1 else ""
+            smaller = "smaller hidden layers" if config.backbone == "mlp" else "fewer channels"
             raise MemoryLimitError(
                 f"this configuration needs about {format_bytes(needed)} of {kind} and "
-                f"{format_bytes(available)} are available: use smaller hidden layers, a smaller "
-                f"latent_dim or batch_size{fewer}"
+                f"{format_bytes(available)} are available: use {smaller}, a smaller latent_dim or "
+                f"batch_size{fewer}"
             )
     return required
 
@@ -113,7 +115,8 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     drawn = E * max(weight.size for weight in weights) * (2 * _WIDE + size)  # in float64
     orders = 2 * E * N * _WIDE  # (E, N), and the rows that it is stacked from
     rows = min(chunk_of(widest), max(N, M))
-    chunk = rows * (F + 2 * E * widest) * size  # two layers at once
+    at_once = 3 if config.backbone == "resnet" else 2  # of the layers; a block's input is the third
+    chunk = rows * (F + at_once * E * widest) * size
     latent_and_logits = E * (D + K) * size  # of one sample
     inference = chunk + latent_and_logits * max(2 * N, N + 2 * M)  # the chunks', and all together
 
@@ -144,7 +147,9 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         return RequiredMemory(_with_losses(measured + max(parameters + drawn, later)), 0)
     data = standardised or dataset.x_train.nbytes + sum(x.nbytes for x in others)
     data += dataset.y_train.nbytes
-    device = data + orders + max(4 * parameters, vectors + buffers + inference)
+    # The patches of 3 x 3 kernels are nine times the images; on a CPU few exist at once.
+    patches = 0 if config.backbone == "mlp" else min(_PATCHES, 9 * E * B * widest * size)
+    device = data + orders + max(4 * parameters, vectors + buffers + patches + inference)
     host = measured + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))
 

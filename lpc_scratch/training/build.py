@@ -76,8 +76,9 @@ def _make_backbone(config: TrainConfig, data: DatasetDescription, *place: Any) -
     if len(shape) != 3:
         names = [f"backbone {config.backbone}"] * (config.backbone != "mlp")
         names += [name for name, asked in changes.items() if asked]
+        need = "needs" if len(names) == 1 else "need"
         raise ConfigError(
-            f"{' and '.join(names)} need images, and the inputs are vectors of "
+            f"{' and '.join(names)} {need} images, and the inputs are vectors of "
             f"{data.num_features} features: use backbone mlp without crop and flip, or store "
             "them as (N, rows, columns) or (N, rows, columns, channels)"
         )

@@ -12,10 +12,10 @@ from data_utils import Dataset
 from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.errors import DivergenceError, NoKernelWarning
+from lpc_scratch.errors import ConfigError, DivergenceError, NoKernelWarning
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
-from lpc_scratch.nn.layers import Conv2d
+from lpc_scratch.nn.layers import Conv2d, walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.nn.network import Network
 from lpc_scratch.nn.optim import Optimizer
@@ -65,6 +65,8 @@ class Trainer:
 
     Raises
     ------
+    ConfigError
+        If the data are not for the backbone, or a single sample that has no statistics.
     DeviceError
         If the configuration's device cannot be used.
 
@@ -79,6 +81,8 @@ class Trainer:
         self.dataset = dataset
         self.keep_going = keep_going
         self.diverged: dict[int, str] = {}
+        if config.backbone != "mlp" and config.batch_norm and len(dataset.x_train) == 1:
+            raise ConfigError("a single training sample has no statistics: do without batch_norm")
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)
         self.optimizer = make_optimizer(config, self.network)
@@ -246,7 +250,7 @@ class Trainer:
     def _has_kernels(self) -> bool:
         """Return whether the device has kernels for the optimisers and the penalty; warn if not."""
         penalty = (self.penalty.primitive,) if self.penalty else ()
-        layers = tuple(name for layer in self.network.leaves() for name in layer.primitives)
+        layers = tuple(name for _, layer in walk(self.network) for name in layer.primitives)
         used = {"layers": layers, "optimiser": self.optimizer.primitives, "penalty": penalty}
         there = self.backend.ops.overrides
         lacking = [name for name, primitives in used.items() if not all(map(there, primitives))]

@@ -6,7 +6,7 @@ import pytest
 
 from lpc_scratch.attacks import PixelModel, deepfool, fgsm, pgd, square_attack
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.nn.backbones import mlp
+from lpc_scratch.nn.backbones import mlp, of_rows, resnet
 from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.network import Network, make_latent_layer
 from lpc_scratch.training import load_configured_dataset, train
@@ -67,17 +67,24 @@ def make_model(rng):
         image_shape=(4, 4),
         hidden=(12,),
         architecture="linear",
+        images=None,
     ):
         place = (np.shape(seeds), dtype, backend)
         features = int(np.prod(image_shape))
-        width = (hidden or (features,))[0]
+        if images:
+            settings = ((3, 4), 1, "relu", True, *([1] if images is resnet else []), *place)
+            backbone = of_rows(images(1, *settings), (*image_shape, 1), crop=1, flip=True)
+        else:
+            backbone = mlp(features, hidden, "relu", 0.0, *place)
+        (width,) = backbone.output_shape((features,))
         latent_layer = make_latent_layer(architecture, width, 6, *place)
         (latent_dim,) = latent_layer.output_shape((width,))
-        backbone = mlp(features, hidden, "relu", 0.0, *place)
         network = Network(
             backbone, latent_layer, Linear(latent_dim, classes, *place), features, seeds
         )
-        network.parameters *= 6  # logits that differ by more than 1
+        network.parameters *= 3 if images else 6  # logits that differ by more than 1
+        for state in network.named_state().values():
+            state += np.linspace(-0.3, 0.3, state.shape[-1])
         return PixelModel(network, describe(image_shape))
 
     return make

@@ -5,6 +5,7 @@ import pytest
 
 from lpc_scratch.attacks import deepfool, margin_gradient_norm, pgd, square_attack
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.nn.backbones import cnn, resnet
 
 
 def own_labels(model, images):
@@ -64,17 +65,24 @@ def test_epsilon_of_zero_changes_nothing(bounded_attack, make_model, rng):
     assert result.robust_accuracy == result.accuracy
 
 
-@pytest.mark.parametrize("architecture", ["linear", "nonlinear", "none"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *({"architecture": architecture} for architecture in ("linear", "nonlinear", "none")),
+        *({"images": backbone} for backbone in (cnn, resnet)),
+    ],
+    ids=("linear", "nonlinear", "none", "cnn", "resnet"),
+)
 def test_members_of_a_stack_get_what_single_networks_get(
-    attack, make_model, images, monkeypatch, architecture
+    attack, make_model, images, monkeypatch, kind
 ):
     monkeypatch.setattr("lpc_scratch.attacks.model.CHUNK", 10)
-    stack = make_model([0, 1, 2], architecture=architecture)
+    stack = make_model([0, 1, 2], **kind)
     labels = own_labels(stack, images)
     together = attack(stack, images, labels)
     assert len({row.tobytes() for row in together.adversarials}) == 3
     for member in range(3):
-        model = make_model(member, architecture=architecture)
+        model = make_model(member, **kind)
         alone = attack(model, images, labels[member])
         assert together.adversarials[member] == pytest.approx(alone.adversarials, abs=1e-10)
         for name in ("correct", "flipped", "iterations"):

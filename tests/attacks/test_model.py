@@ -9,7 +9,7 @@ from lpc_scratch.attacks import PixelModel, margin_gradient_norm
 from lpc_scratch.attacks.objectives import cross_entropy, log_odds, margin
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
-from lpc_scratch.nn.backbones import mlp
+from lpc_scratch.nn.backbones import cnn, mlp, resnet
 from lpc_scratch.nn.gradcheck import assert_gradient
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Linear
@@ -26,12 +26,20 @@ def make_network(features, classes, dtype=np.float32):
 
 
 @pytest.mark.parametrize("seeds", [0, [0, 1]])
-@pytest.mark.parametrize("kind", ["loss_gradient", "margin_gradient"])
+@pytest.mark.parametrize(
+    ("kind", "network"),
+    [
+        ("loss_gradient", None),
+        ("margin_gradient", None),
+        ("loss_gradient", cnn),
+        ("margin_gradient", resnet),
+    ],
+)
 def test_pixel_gradients_match_central_differences(
-    backend, make_model, images, rng, monkeypatch, kind, seeds
+    backend, make_model, images, rng, monkeypatch, kind, network, seeds
 ):
     monkeypatch.setattr("lpc_scratch.attacks.model.CHUNK", 10)  # three chunks
-    model = make_model(seeds, backend=backend)
+    model = make_model(seeds, backend=backend, images=network)
     labels = rng.integers(4, size=24)
     _, gradient = getattr(model, kind)(images, labels)
     assert gradient.shape == (*np.shape(seeds), 24, 16)

@@ -127,15 +127,15 @@ def make_cublas():
         return 0
 
     def single(handle, flip_a, flip_b, m, n, k, one, *rest):
-        a, b, zero, c, setting = rest[:3], rest[3:6], rest[6], rest[7:10], rest[10:]
+        a, b, before, c, setting = rest[:3], rest[3:6], rest[6], rest[7:10], rest[10:]
         return batched(
-            *(handle, flip_a, flip_b, m, n, k, one, *a, 0, *b, 0, zero, *c, 0, 1, *setting)
+            *(handle, flip_a, flip_b, m, n, k, one, *a, 0, *b, 0, before, *c, 0, 1, *setting)
         )
 
     def batched(_handle, flip_a, flip_b, m, n, k, one, *rest):
-        a, b, zero, c = rest[:4], rest[4:8], rest[8], rest[9:13]
+        a, b, before, c = rest[:4], rest[4:8], rest[8], rest[9:13]
         members, compute, _algorithm = rest[13:]
-        assert (one._obj.value, zero._obj.value) == (1, 0)
+        assert (one._obj.value, before._obj.value) in ((1, 0), (1, 1))
         assert compute == {0: 68, 1: 70}[c[1]]
         shape_a, shape_b = (k, m) if flip_a else (m, k), (n, k) if flip_b else (k, n)
 
@@ -143,9 +143,10 @@ def make_cublas():
             for member in range(members):
                 left = _columns_first(a, shape_a, member)
                 right = _columns_first(b, shape_b, member)
-                product = _columns_first(c, (m, n), member)
+                out = _columns_first(c, (m, n), member)
                 with np.errstate(all="ignore"):  # cuBLAS raises nothing
-                    np.matmul(left.T if flip_a else left, right.T if flip_b else right, out=product)
+                    product = (left.T if flip_a else left) @ (right.T if flip_b else right)
+                    out[...] = out + product if before._obj.value else product
 
         record(compute_product)
         return 0

@@ -57,8 +57,8 @@ def test_kernels_that_fail_name_the_way_around_them(monkeypatch):
         raise OSError("libcublas.so: cannot open")
 
     get_backend.cache_clear()
-    sys.modules["lpc_scratch.backend.cuda.ops"]._cublas.cache_clear()
-    monkeypatch.setattr("lpc_scratch.backend.cuda.ops.load", fail)
+    sys.modules["lpc_scratch.backend.cuda.products"]._cublas.cache_clear()
+    monkeypatch.setattr("lpc_scratch.backend.cuda.products.load", fail)
     with pytest.raises(DeviceError, match=r"libcublas.so: cannot open.*set LPC_GPU=eager"):
         get_backend("gpu")
 

@@ -12,11 +12,9 @@ from lpc_scratch.backend import get_backend
 from lpc_scratch.errors import DeviceError
 from lpc_scratch.nn.seeding import generator
 
-SOURCE = (
-    Path(lpc_scratch.backend.__file__)
-    .with_name("cuda")
-    .joinpath("kernels.cu")
-    .read_text(encoding="utf-8")
+CUDA = Path(lpc_scratch.backend.__file__).with_name("cuda")
+SOURCE = "".join(
+    CUDA.joinpath(name).read_text(encoding="utf-8") for name in ("kernels.cu", "image_kernels.cu")
 )
 
 

@@ -8,41 +8,19 @@ import inspect
 
 import numpy as np
 import pytest
+from agreement import REFERENCE, assert_agrees
 
-from lpc_scratch.backend import get_backend
+from lpc_scratch.backend.image_reference import ImageReference
 from lpc_scratch.backend.reference import Reference
-from lpc_scratch.errors import DeviceError
 
-REFERENCE = Reference(np)
 NAMES = [
     name
     for name, _ in inspect.getmembers(Reference, inspect.isfunction)
-    if not name.startswith("_") and name not in ("compiles", "dropout_generators", "overrides")
+    if not name.startswith("_")
+    and name not in ("compiles", "dropout_generators", "overrides")
+    and not hasattr(ImageReference, name)  # which are in test_image_ops
 ]
-DEVICES = ["eager", "kernels"]
 PENALTIES = ["exp", "exp_coordinate", "exp_sample", "l2", "max"]
-
-
-@pytest.fixture(
-    params=["numpy", *(f"{d} on the host" for d in DEVICES)]
-    + [pytest.param(f"{d} on the device", marks=pytest.mark.gpu) for d in DEVICES]
-)
-def device(request, monkeypatch):
-    """The primitives of a device, and the way to its arrays and back."""
-    if request.param == "numpy":
-        return get_backend("cpu").ops, np.array, np.asarray
-    mode, _, _, place = request.param.split()
-    if place == "host":
-        fixture = {"eager": "cupy_stand_in", "kernels": "cuda_stand_in"}[mode]
-        backend = request.getfixturevalue(fixture)
-    else:
-        request.getfixturevalue("fresh_backends")
-        monkeypatch.setenv("LPC_GPU", "eager" if mode == "eager" else "graph")
-        try:
-            backend = get_backend("gpu")
-        except DeviceError as error:
-            pytest.skip(str(error))
-    return backend.ops, backend.to_device, backend.to_host
 
 
 def case(name, rng, stack, shape=(6, 5)):
@@ -131,33 +109,6 @@ def test_awkward_shapes_agree_with_the_reference(device, rng, name, dtype):
     for shape in ((1, 1), (1, 300), (300, 1), (70, 33)):
         arguments = case(name, rng, (2,), shape)[name]
         assert_agrees(device, name, arguments, (2,), dtype, rtol)
-
-
-def assert_agrees(device, name, arguments, stack, dtype, rtol):
-    ops, to_device, to_host = device
-
-    def call(function, place):
-        placed = [
-            [np.random.Generator(np.random.SFC64(s)) for s in range(*stack or (1,))]
-            if isinstance(a, str)
-            else place(a.astype(dtype) if a.dtype == float else a)
-            if isinstance(a, np.ndarray)
-            else a
-            for a in arguments
-        ]
-        results = function(*placed)
-        results = results if isinstance(results, tuple) else (results,)
-        in_place = [a for a in placed if hasattr(a, "dtype")]
-        if name == "gather":
-            del in_place[2]  # `raw` is a buffer, not a result
-        return [r for r in (*results, *in_place) if r is not None]
-
-    expected = call(getattr(REFERENCE, name), np.array)
-    for result, reference in zip(call(getattr(ops, name), to_device), expected, strict=True):
-        assert result.shape == reference.shape
-        assert result.dtype == reference.dtype
-        scale = np.abs(reference).max(initial=0.0) if dtype == np.float32 else 1e-3
-        assert np.allclose(to_host(result), reference, rtol=rtol, atol=rtol * scale)
 
 
 WITH_OUT = [

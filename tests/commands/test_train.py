@@ -107,6 +107,21 @@ def test_tensorboard_gets_its_files_and_is_asked_for_before_any_work(tmp_path, m
         (["--resume"], "--resume needs --output"),
         (["--output", ""], "output is empty"),
         (["--hidden", "1000000", "1000000"], "needs about 40.0 TiB of memory"),
+        (
+            ["--dataset", "gaussians", "--backbone", "cnn"],
+            "backbone cnn needs images, and the inputs are vectors of 20 features",
+        ),
+        (["--dataset", "gaussians", "--crop", "1", "--flip"], "crop and flip need images, and"),
+        (
+            ["--backbone", "cnn", "--channels", "8", "8", "8", "8"],
+            "inputs of the shape (8, 8): a window of 2 x 2 is larger than an image of 1 x 1",
+        ),
+        (["--crop", "9"], "a crop by 9 pixels is too much for images of 8 x 8"),
+        (
+            ["--backbone", "cnn", "--channels", "8", "0"],
+            "channels must be 1 to 1000000, not [8, 0]",
+        ),
+        (["--backbone", "resnet", "--batch-size", "1"], "batch_size 1 has no statistics for batch"),
         (["--resume", "--overwrite", "--output", "x"], "exclude each other"),
         (["--config", "missing.yaml"], "missing.yaml cannot be read"),
         (["--config", "typo.yaml"], "unknown key 'gama'"),
@@ -216,3 +231,12 @@ def test_mnist_trains_where_it_is_present(tmp_path, monkeypatch):
     last = read_metrics(tmp_path / "run" / "metrics.csv")[-1]
     assert last["test_accuracy"] > 0.93
     assert last["distinct_codes"] == 10
+
+
+def test_validation_accuracy_is_shown_where_a_part_is_held_out(capsys, tmp_path, undrawn):
+    small = ["--hidden", "16", "--latent-dim", "4", "--epochs", "0"]
+    for share, shown in (("0.2", True), ("0", False)):
+        output = ["--output", str(tmp_path / share)]
+        assert main([*small, *output, "--validation-share", share]) == 0
+        text = capsys.readouterr().out
+        assert ("validation acc" in text, "validation_accuracy 0." in text) == (shown, shown)

@@ -34,6 +34,7 @@ from lpc_scratch.training.build import make_network
 NOT_OF_AN_ESTIMATOR = {
     *("dataset", "data_dir", "data_seed", "gaussian_classes", "gaussian_dims"),
     *("seeds", "gammas", "evaluate_every", "checkpoint_every", "classifier_basis"),
+    *("per_channel", "validation_share", "training_samples"),
 }
 QUICK = {"hidden": (32,), "learning_rate": 5e-3, "epochs": 20}
 SMALL = {
@@ -44,6 +45,8 @@ SMALL = {
     "batch_size": 100,
     "epochs": 12,
 }
+IMAGES = SMALL | {"channels": (4, 6), "crop": 1, "flip": True, "image_shape": (8, 8)}
+IMAGES |= {"epochs": 3, "gamma": 0.01}
 
 # For tests of what does not depend on how well a network is trained.
 may_not_converge = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -132,6 +135,7 @@ def test_arguments_are_the_settings_of_a_run_with_their_defaults():
     settings = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
     expected = {name: it for name, it in settings.items() if name not in NOT_OF_AN_ESTIMATOR}
     expected |= {"seed": TrainConfig().seeds[0], "epochs": "auto", "gamma": "auto"}
+    expected |= {"image_shape": None}
     arguments = inspect.signature(LPCClassifier).parameters
     assert {name: argument.default for name, argument in arguments.items()} == expected
     assert LPCClassifier().get_params() == expected
@@ -145,6 +149,9 @@ def test_arguments_are_the_settings_of_a_run_with_their_defaults():
         {"architecture": "none", "dropout": 0.2, "seed": 3},
         {"architecture": "nonlinear", "optimizer": "sgd", "dtype": "float64"},
         {"optimizer": "adamw", "weight_decay": 0.1, "loss": "double-softmax", "gamma": 0.1},
+        IMAGES | {"backbone": "cnn"},
+        IMAGES | {"backbone": "resnet"},
+        IMAGES,
     ],
     ids=str,
 )
@@ -153,9 +160,12 @@ def test_fit_trains_as_the_training_loop_does_to_the_bit(digits, settings):
     X, y = digits[0].astype(settings.get("dtype", "float32")), digits[1]
     estimator = LPCClassifier(**settings).fit(X, y)
     settings["seeds"] = settings.pop("seed", 0)
-    result = train(TrainConfig(**settings), as_dataset(X, y))
-    assert_same_bits(estimator.parameters_, result.network.named_parameters())
-    assert estimator.n_iter_ == len(estimator.loss_curve_) == 12
+    shape = settings.pop("image_shape", (64,))
+    data = dataclasses.replace(as_dataset(X, y), image_shape=shape)
+    network = train(TrainConfig(**settings), data).network
+    assert_same_bits(estimator.parameters_, network.named_parameters() | network.named_state())
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == settings["epochs"]
+    assert estimator.decision_function(X) == pytest.approx(network.predict(X), rel=1e-3, abs=1e-3)
 
 
 def test_outputs_are_those_of_the_trained_network(digits, fitted):
@@ -202,6 +212,7 @@ def test_codes_are_the_signs_of_latent_points_and_of_their_class_means(iris):
         {"dropout": 0.2},
         {"optimizer": "sgd", "learning_rate_schedule": "cosine", "epochs": 4},
         {"gamma_schedule": "geometric", "gamma_every": 1, "warmup_epochs": 2},
+        IMAGES | {"backbone": "resnet", "epochs": 4},
     ],
     ids=str,
 )
@@ -232,6 +243,35 @@ def test_partial_fit_goes_on_after_fit(digits, fitted):
     longer = LPCClassifier(**SMALL | {"epochs": 13}).fit(*digits)
     parts = copied(fitted).partial_fit(*digits)
     assert_same_state(parts, longer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image_shape": None}, "backbone cnn needs images: say with image_shape"),
+        ({"image_shape": None, "backbone": "mlp", "crop": 0}, "flip True needs images"),
+        ({"image_shape": (8, 9)}, r"image_shape \(8, 9\) makes 72 features, and X has 64"),
+        ({"image_shape": (64,)}, r"image_shape must be whole numbers above 0, .* not \(64,\)"),
+        ({"image_shape": "8x8"}, "image_shape must be whole numbers above 0, .* not '8x8'"),
+        ({"channels": (4,) * 4}, r"cannot take inputs of the shape \(8, 8\)"),
+        ({"crop": 9}, "a crop by 9 pixels is too much for images of 8 x 8"),
+    ],
+)
+def test_images_that_cannot_be_are_refused(digits, changes, message):
+    estimator = LPCClassifier(**IMAGES | {"backbone": "cnn"} | changes)
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(*digits)
+    assert not hasattr(estimator, "classes_")
+
+
+@may_not_converge
+def test_shape_of_images_stays_until_the_next_fit(digits):
+    estimator = LPCClassifier(**IMAGES | {"backbone": "cnn"}).fit(*digits)
+    latent = estimator.transform(digits[0])
+    estimator.set_params(image_shape=(4, 16))
+    assert np.array_equal(copied(estimator).transform(digits[0]), latent)
+    with pytest.raises(ValueError, match=r"cannot go on with image_shape \(4, 16\)"):
+        estimator.partial_fit(*digits)
 
 
 @pytest.mark.parametrize("labels", [("a", "bc", "d"), (-7, 0, 10**12), (1.0, 2.0, 5.0)], ids=str)

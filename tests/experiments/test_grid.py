@@ -52,6 +52,11 @@ def test_cells_are_all_combinations_in_the_order_of_the_axes():
     assert cells[0] == replace(BASE, penalty="l2", gamma=10.0, seeds=(2,))
 
 
+def test_yes_and_no_are_true_and_false():
+    cells = make_cells(replace(BASE, backbone="cnn"), None, ["batch_norm=true,false"])
+    assert places(cells, "batch_norm") == [(True,), (False,)]
+
+
 def test_values_that_are_equal_make_one_cell():
     cells = make_cells(BASE, None, ["gamma=1,1.0,1e0", "latent_dim=4,4", "seed=0,0"])
     assert cells == [replace(BASE, gamma=1.0)]

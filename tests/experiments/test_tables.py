@@ -17,6 +17,7 @@ from lpc_scratch.experiments.tables import (
     epochs_until,
     headings,
     phase_of,
+    with_validation,
 )
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.training.result import COLUMNS
@@ -102,6 +103,12 @@ def test_epoch_table_has_a_row_for_every_cell_and_measured_epoch():
 def test_epochs_until_is_the_first_measured_epoch_at_the_threshold(values, epoch):
     rows = [{"epoch": 5 * i, "accuracy": value} for i, value in enumerate(values)]
     assert epochs_until(rows, "accuracy", 0.8) == epoch
+
+
+@pytest.mark.parametrize(("values", "shown"), [([math.nan, None], False), ([math.nan, 0.5], True)])
+def test_validation_accuracy_is_shown_where_some_cell_has_one(values, shown):
+    rows = [{"validation_accuracy": value} for value in values]
+    assert with_validation(("nc1",), rows) == (("validation_accuracy",) if shown else ()) + ("nc1",)
 
 
 def test_headings_are_the_labels_of_the_metrics_and_a_share_is_called_one():

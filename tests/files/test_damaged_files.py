@@ -12,7 +12,8 @@ import pytest
 
 from data_utils import DatasetError
 from data_utils.arrays import load_arrays
-from data_utils.idx import parse_idx, read_content
+from data_utils.files import read_content
+from data_utils.idx import parse_idx
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors

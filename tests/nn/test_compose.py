@@ -231,12 +231,12 @@ def test_recorded_step_of_nested_layers_is_that_of_the_cpu(cuda_stand_in):
     assert len(kept) > 10
 
 
-@pytest.mark.usefixtures("residual")
+@pytest.mark.usefixtures("centred")
 def test_other_programs_do_not_get_a_network_that_they_cannot_compute(tmp_path):
-    from lpc_scratch.exports.arrays import write_torch
+    from lpc_scratch.exports.torch import write_torch
 
     train(SMALL, recorder=RunFolder(tmp_path))
-    with pytest.raises(ConfigError, match="has the layer Residual, which other programs do not"):
+    with pytest.raises(ConfigError, match="has the layer Centre, which other programs do not"):
         write_torch(tmp_path / "model.safetensors", load_run(tmp_path), 0)
 
 

@@ -29,9 +29,9 @@ KILLS = 8
 
 
 def result(folder):
-    """Return the final weights and the measurements of a run, but for its times."""
+    """Return the final weights and the measurements of a run, but for its times, as text."""
     rows = read_metrics(folder / "metrics.csv")
-    kept = [[row[name] for name in COLUMNS if name != "seconds"] for row in rows]
+    kept = [[repr(row[name]) for name in COLUMNS if name != "seconds"] for row in rows]
     return load_tensors(folder / "model.safetensors")[0], kept
 
 

@@ -67,6 +67,17 @@ def test_loaded_run_answers_as_the_trained_network_to_the_bit(path, digits, arch
     assert right.tolist() == measured
 
 
+@pytest.mark.parametrize("backbone", ["cnn", "resnet"])
+def test_loaded_network_of_images_has_its_running_statistics(path, digits, backbone):
+    changes = {"hidden": (), "channels": (4, 6), "seeds": (0, 1), "crop": 1}
+    network = run(path, backbone=backbone, **changes).network
+    loaded = load_run(path).network
+    ours, theirs = loaded.named_state(), network.named_state()
+    assert ours.keys() == theirs.keys() == {n for n in theirs if "norm" in n} != set()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    assert np.array_equal(loaded.predict(digits.x_test), network.predict(digits.x_test))
+
+
 def test_loaded_run_has_configuration_history_and_description(path, digits):
     result = run(path, seeds=(0, 1))
     loaded = load_run(str(path))

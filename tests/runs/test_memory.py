@@ -43,7 +43,7 @@ print(json.dumps([required_memory(config, dataset).host, status("VmHWM:") - befo
 """
 
 
-def make_dataset(samples=1000, features=64, classes=10, dtype=np.uint8):
+def make_dataset(samples=1000, features=64, classes=10, dtype=np.uint8, image_shape=None):
     """Return a data set of that shape, whose arrays take no memory."""
 
     def empty(*shape, dtype=np.int64):
@@ -58,17 +58,27 @@ def make_dataset(samples=1000, features=64, classes=10, dtype=np.uint8):
         scale=1.0,
         shift=0.0,
         class_names=tuple(map(str, range(classes))),
-        image_shape=(features,),
+        image_shape=image_shape or (features,),
     )
 
 
 def needed(dataset=None, **changes):
-    return required_memory(dataclasses.replace(SMALL, **changes), dataset or make_dataset())
+    dataset = dataset or make_dataset(image_shape=(8, 8))
+    return required_memory(dataclasses.replace(SMALL, **changes), dataset)
 
 
 @pytest.mark.skipif(not PEAK.exists(), reason="only Linux tells the peak of one process alone")
-def test_estimate_is_what_a_run_takes():
-    settings = {"hidden": [2048, 1536], "batch_size": 1437, "epochs": 1}
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden": [2048, 1536]},
+        {"backbone": "cnn", "channels": [64, 64], "blocks": 2},
+        {"backbone": "resnet", "channels": [32, 64], "crop": 1, "flip": True},
+    ],
+    ids=lambda settings: settings.get("backbone", "mlp"),
+)
+def test_estimate_is_what_a_run_takes(settings):
+    settings = {"batch_size": 1437, "epochs": 1} | settings
     process = subprocess.run(
         [sys.executable, "-c", MEASURE, json.dumps(settings)],
         env=os.environ | {"OPENBLAS_NUM_THREADS": "2"},
@@ -98,6 +108,11 @@ def test_estimate_is_what_a_run_takes():
         ({"hidden": (1000, 1000), "batch_size": 1000}, {"dropout": 0.5}),
         ({"hidden": (1000, 1000), "batch_size": 1000}, {"activation": "tanh"}),
         ({"hidden": (1000, 1000), "batch_size": 1000}, {"activation": "silu"}),
+        ({"backbone": "cnn"}, {"channels": (160, 320)}),
+        ({"backbone": "cnn"}, {"blocks": 5}),
+        ({"backbone": "resnet", "batch_norm": False}, {"batch_norm": True}),
+        ({"backbone": "resnet", "stem_stride": 2}, {"stem_stride": 1}),
+        ({"backbone": "cnn", "batch_size": 1000}, {"crop": 2}),
     ],
     ids=lambda settings: " ".join(settings),
 )
@@ -142,7 +157,7 @@ def test_petabytes_are_refused_at_once():
 
 
 def test_what_fits_is_let_through():
-    assert check_memory(SMALL, make_dataset()) == needed()
+    assert check_memory(SMALL, make_dataset(image_shape=(8, 8))) == needed()
 
 
 def test_refusal_names_both_amounts_and_the_way_out(monkeypatch):

@@ -9,7 +9,7 @@ from data_utils import load_dataset
 from data_utils.standardise import per_channel
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.errors import DivergenceError
+from lpc_scratch.errors import ConfigError, DivergenceError
 from lpc_scratch.nn.layers import walk
 from lpc_scratch.nn.losses import LOSSES
 from lpc_scratch.training.measuring import measure_networks
@@ -162,6 +162,14 @@ def test_steps_follow_the_schedules(digits, monkeypatch):
     trainer.run_epoch(0)
     trainer.run_epoch(1)
     assert steps == [(5e-4, 10.0)] * 14 + [(2.5e-4, 20.0)] * 14
+
+
+def test_batch_normalisation_of_a_single_sample_is_refused(digits):
+    config = TrainConfig(backbone="resnet", channels=(4,))
+    one = dataclasses.replace(digits, x_train=digits.x_train[:1], y_train=digits.y_train[:1])
+    with pytest.raises(ConfigError, match="a single training sample has no statistics"):
+        Trainer(config, one)
+    Trainer(dataclasses.replace(config, batch_norm=False), one).run_epoch(0)
 
 
 def test_batch_size_above_the_training_set_means_one_full_batch(digits):

@@ -79,17 +79,18 @@ class Cublas:
         size = (self._workspace.data.ptr, _WORKSPACE)
         self._call("cublasSetWorkspace_v2", self._handle, *size)
 
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
+    def matmul(self, a: Array, b: Array, out: Array, add: bool = False) -> None:
         """Write out = a b, for a (..., m, k), b (..., k, n) and out (..., m, n) of one dtype.
 
-        `out` is C-contiguous; a and b are so too, or the transpose of such an array, and have
-        the leading axes of `out` or none. Raises RuntimeError if cuBLAS reports an error.
+        With `add` the product is added to what is there. `out` is C-contiguous; a and b are so too,
+        or the transpose of such an array, and have the leading axes of `out` or none. Raises
+        RuntimeError if cuBLAS reports an error.
         """
         *stack, m, n = out.shape
         k, members = a.shape[-1], int(np.prod(stack))
         number, kind = _NUMBERS[out.dtype], _TYPES[out.dtype]
         compute = 70 if kind else 77 if uses_tf32() else 68  # CUBLAS_COMPUTE_64F, _TF32, _32F
-        one, zero = ctypes.byref(number(1)), ctypes.byref(number(0))
+        one, before = ctypes.byref(number(1)), ctypes.byref(number(add))
         # cuBLAS reads columns first, where our arrays are their own transposes: outᵀ = bᵀ aᵀ.
         flip_a, step_a = _layout(a)
         flip_b, step_b = _layout(b)
@@ -97,11 +98,11 @@ class Cublas:
         matrices = ((_pointer(b), kind, step_b), (_pointer(a), kind, step_a))
         target = (_pointer(out), kind, n)
         if members == 1:
-            single = (*sizes, *matrices[0], *matrices[1], zero, *target)
+            single = (*sizes, *matrices[0], *matrices[1], before, *target)
             self._call("cublasGemmEx", *single, compute, _ALGORITHM)
             return
         jumps = (0 if b.ndim == 2 else k * n, 0 if a.ndim == 2 else m * k)
-        batch = (*sizes, *matrices[0], jumps[0], *matrices[1], jumps[1], zero, *target, m * n)
+        batch = (*sizes, *matrices[0], jumps[0], *matrices[1], jumps[1], before, *target, m * n)
         self._call("cublasGemmStridedBatchedEx", *batch, members, compute, _ALGORITHM)
 
     def _call(self, name: str, *arguments: Any) -> None:

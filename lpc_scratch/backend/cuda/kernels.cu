@@ -1,4 +1,5 @@
-// The primitives of numpy_ops.py for a GPU, in plain CUDA C; cuda_ops.py launches them.
+// The primitives of reference.py for a GPU, in plain CUDA C; ops.py launches them. Those of images
+// follow in image_kernels.cu, in the same compilation.
 //
 // REAL is float or double, set when the file is compiled. Arrays lie row after row, members
 // before rows. Where the members' rows are apart, blockIdx.y is the member, else an array is
@@ -108,22 +109,28 @@ extern "C" __global__ void add_bias(real* y, const real* bias, int columns, long
     if (i < size) y[member * size + i] += bias[member * columns + i % columns];
 }
 
-// out[e, o] = sum over b of dy[e, b, o]. A block is 32 columns wide and 16 rows high.
-extern "C" __global__ void sum_rows(const real* dy, real* out, int rows, int columns)
+// Sum of a column over rows, known to the first row of a block that is 32 columns wide and 16 high.
+__device__ real column_sum(const real* d, int rows, int columns)
 {
     __shared__ real partial[16][32];
-    int column = blockIdx.x * 32 + threadIdx.x, member = blockIdx.y;
-    const real* d = dy + (long long)member * rows * columns;
+    int column = blockIdx.x * 32 + threadIdx.x;
     real sum = 0;
     if (column < columns)
         for (int row = threadIdx.y; row < rows; row += 16)
             sum += d[(long long)row * columns + column];
     partial[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
-    if (threadIdx.y == 0 && column < columns) {
+    if (threadIdx.y == 0)
         for (int row = 1; row < 16; row++) sum += partial[row][threadIdx.x];
-        out[(long long)member * columns + column] = sum;
-    }
+    return sum;
+}
+
+// out[e, o] = sum over b of dy[e, b, o]
+extern "C" __global__ void sum_rows(const real* dy, real* out, int rows, int columns)
+{
+    int column = blockIdx.x * 32 + threadIdx.x, member = blockIdx.y;
+    real sum = column_sum(dy + (long long)member * rows * columns, rows, columns);
+    if (threadIdx.y == 0 && column < columns) out[(long long)member * columns + column] = sum;
 }
 
 // y = max(x, 0); a NaN stays one
@@ -170,6 +177,13 @@ extern "C" __global__ void tanh_backward(const real* dy, const real* y, real* dx
 {
     long long i = element();
     if (i < n) dx[i] = dy[i] * (1 - y[i] * y[i]);
+}
+
+// out = a + b
+extern "C" __global__ void add(const real* a, const real* b, real* out, long long n)
+{
+    long long i = element();
+    if (i < n) out[i] = a[i] + b[i];
 }
 
 // out = a b

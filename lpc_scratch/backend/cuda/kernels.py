@@ -1,4 +1,4 @@
-"""Compiles and launches the kernels of `kernels.cu`."""
+"""Compiles and launches the kernels of `kernels.cu` and `image_kernels.cu`."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,8 +9,12 @@ import numpy as np
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.cuda.device import xp as cupy
 
-_BLOCK = 256  # threads of a block; kernels.cu has the same number
-_SOURCE = files("lpc_scratch.backend.cuda").joinpath("kernels.cu").read_text(encoding="utf-8")
+BLOCK = 256  # threads of a block; kernels.cu has the same number
+_FOLDER = files("lpc_scratch.backend.cuda")
+_SOURCE = "".join(
+    _FOLDER.joinpath(name).read_text(encoding="utf-8")
+    for name in ("kernels.cu", "image_kernels.cu")
+)
 
 
 def launch(
@@ -18,7 +22,7 @@ def launch(
     dtype: Any,
     grid: tuple[int, ...],
     *arguments: Any,
-    block: tuple[int, ...] = (_BLOCK,),
+    block: tuple[int, ...] = (BLOCK,),
 ) -> None:
     """Launch a kernel, compiled for float32 or float64; numbers come as NumPy scalars."""
     _kernel(name, np.dtype(dtype).name)(grid, block, arguments)
@@ -37,7 +41,7 @@ def _module(dtype: str) -> Any:
 
 def blocks(size: int) -> int:
     """Return the number of blocks that have a thread for each of `size` elements."""
-    return -(-size // _BLOCK)
+    return -(-size // BLOCK)
 
 
 def plain(array: Array) -> Array:

@@ -1,35 +1,28 @@
 """The primitives of `reference` as the kernels of `kernels.cu`, with cuBLAS for the products.
 
-What they compute stands in `reference`. Everything here can be recorded in a CUDA graph. Numbers
-that change from step to step (`gamma`, `learning_rate`, `step`) may be 0-d arrays of the device,
-read when the kernel runs.
+What they compute stands in `reference`; those of images are in `image_ops`. Everything here can be
+recorded in a CUDA graph. Numbers that change from step to step (`gamma`, `learning_rate`, `step`)
+may be 0-d arrays of the device, read when the kernel runs.
 """
 
 from collections.abc import Sequence
-from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from lpc_scratch.backend.array import Array
-from lpc_scratch.backend.cuda.cublas import Cublas, load
 from lpc_scratch.backend.cuda.device import xp as cupy
+from lpc_scratch.backend.cuda.generators import DeviceGenerators
+from lpc_scratch.backend.cuda.image_ops import ImageOps
 from lpc_scratch.backend.cuda.kernels import blocks, launch, number, plain, result
-from lpc_scratch.backend.reference import Reference
+from lpc_scratch.backend.cuda.products import add_bias, product
+from lpc_scratch.backend.cuda.sums import sum_rows
 
 _GATHERS = {"uint8": "gather_bytes", "float32": "gather_floats", "float64": "gather_doubles"}
 
 
-class DeviceGenerators:
-    """The dropout generators of E networks on the device: keys (E, 2), and masks drawn so far."""
-
-    def __init__(self, members: int) -> None:
-        self.keys = cupy.empty((members, 2), np.uint64)
-        self.draws = cupy.zeros((), np.uint64)
-
-
-class CudaOps(Reference):
+class CudaOps(ImageOps):
     """The primitives for arrays of the device."""
 
     def __init__(self) -> None:
@@ -54,30 +47,15 @@ class CudaOps(Reference):
 
     def affine(self, x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
         """y = x W + b."""
-        y = self.matmul(x, W, out)
-        rows, columns = y.shape[-2:]
-        size, members = rows * columns, y.size // (rows * columns)
-        b = plain(cupy.broadcast_to(b, (*y.shape[:-2], 1, columns)))
-        grid = (blocks(size), members)
-        launch("add_bias", y.dtype, grid, y, b, np.int32(columns), np.int64(size))
-        return y
+        return add_bias(product(x, W, out), b)
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Matrix product of the last two axes."""
-        if a.dtype != b.dtype or a.shape[-1] != b.shape[-2]:
-            raise ValueError(f"no product of {a.shape} {a.dtype} and {b.shape} {b.dtype}")
-        stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        y = result(out, (*stack, a.shape[-2], b.shape[-1]), a.dtype)
-        _cublas(cupy.cuda.get_current_stream().ptr).matmul(_matrix(a, stack), _matrix(b, stack), y)
-        return y
+        return product(a, b, out)
 
     def sum_rows(self, dy: Array, out: Array | None = None) -> Array:
         """Sum over the batch."""
-        *stack, rows, columns = dy.shape
-        db = result(out, (*stack, 1, columns), dy.dtype)
-        grid, sizes = (-(-columns // 32), prod(stack)), (np.int32(rows), np.int32(columns))
-        launch("sum_rows", dy.dtype, grid, plain(dy), db, *sizes, block=(32, 16))
-        return db
+        return sum_rows(dy, out)
 
     def relu(self, x: Array, out: Array | None = None) -> Array:
         """y = max(x, 0)."""
@@ -102,6 +80,10 @@ class CudaOps(Reference):
     def tanh_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """dx = dy (1 - y²)."""
         return _elementwise("tanh_backward", out, dy, y)
+
+    def add(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Elementwise sum."""
+        return _elementwise("add", out, a, b)
 
     def multiply(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Elementwise product."""
@@ -231,23 +213,6 @@ class CudaOps(Reference):
         size = parameters.size
         grid = (blocks(size),)
         launch("adam_step", parameters.dtype, grid, *vectors, *changing, *numbers, np.int64(size))
-
-
-@cache
-def _cublas(stream: int) -> Cublas:
-    return Cublas(load(), stream, cupy)
-
-
-def _matrix(array: Array, stack: tuple[int, ...]) -> Array:
-    """Return a matrix, or a stack of them, as cuBLAS reads it; `stack` is that of the product."""
-    shape = array.shape[:-2]
-    if prod(shape) == 1:
-        array = array.reshape(array.shape[-2:])
-    elif shape != stack:
-        array = cupy.broadcast_to(array, (*stack, *array.shape[-2:]))
-    transposed = array.mT
-    known = array.flags.c_contiguous or transposed.flags.c_contiguous
-    return array if known else cupy.ascontiguousarray(array)
 
 
 def _elementwise(name: str, out: Array | None, *inputs: Array) -> Array:

@@ -36,6 +36,8 @@ class Activation(Layer):
 class ReLU(Activation):
     """y = max(x, 0); the slope at 0 is taken as 0."""
 
+    primitives = ("relu", "relu_backward")
+
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = max(x, 0)."""
         self.y = self.ops.relu(x, out=self.target(x))
@@ -52,6 +54,8 @@ class ReLU(Activation):
 
 class SiLU(Activation):
     """y = x σ(x), with σ the logistic sigmoid (Elfwing, Uchibe and Doya 2018)."""
+
+    primitives = ("silu", "silu_backward")
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = x σ(x)."""
@@ -74,6 +78,8 @@ class SiLU(Activation):
 
 class Tanh(Activation):
     """y = tanh(x)."""
+
+    primitives = ("tanh", "tanh_backward")
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = tanh(x)."""

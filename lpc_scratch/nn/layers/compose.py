@@ -102,6 +102,7 @@ class Residual(Container):
     """
 
     hands_over = True
+    primitives = ("add",)
 
     def __init__(self, branch: Layer, shortcut: Layer | None = None) -> None:
         super().__init__(branch.backend)

@@ -42,7 +42,7 @@ class Conv2d(Linear):
         For a window, stride, channels or filters below 1, or a padding below 0.
     """
 
-    primitives = ("conv2d", "conv2d_weight_gradient", "conv2d_input_gradient")
+    primitives = ("conv2d", "conv2d_weight_gradient", "conv2d_input_gradient", "sum_rows")
 
     def __init__(
         self,

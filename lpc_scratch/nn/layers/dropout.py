@@ -23,6 +23,7 @@ class Dropout(Layer):
     """
 
     transparent = True
+    primitives = ("dropout_mask", "multiply")
 
     def __init__(self, rate: float, backend: Backend | None = None) -> None:
         super().__init__(backend)

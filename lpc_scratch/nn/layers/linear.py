@@ -1,7 +1,7 @@
 """The affine map."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Linear(Layer):
 
     parameter_names: tuple[str, ...] = ("W", "b")
     hands_over = True
+    primitives: ClassVar[tuple[str, ...]] = ("affine", "matmul", "sum_rows")
 
     def __init__(
         self,

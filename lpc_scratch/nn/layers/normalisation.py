@@ -38,7 +38,7 @@ class BatchNorm(Layer):
     parameter_names = ("scale", "shift")
     state_names = ("running_mean", "running_variance")
     hands_over = True
-    primitives = ("batch_moments", "batch_norm", "batch_norm_backward")
+    primitives = ("batch_moments", "update_moments", "batch_norm", "batch_norm_backward")
 
     def __init__(
         self,
@@ -70,16 +70,16 @@ class BatchNorm(Layer):
             In training on one number for each channel: it has no variance.
         """
         self.x, self.of_batch = x, training
-        self.mean, variance = self.running_mean, self.running_variance
         if training:
             count = x.size // self.scale.size
             if count < 2:
                 raise ValueError("batch normalisation needs two samples or pixels of a channel")
             self.mean, variance = self.ops.batch_moments(x, self.scale.shape[:-2])
-            self.running_mean += self.momentum * (self.mean - self.running_mean)
-            unbiased = variance * (count / (count - 1))
-            self.running_variance += self.momentum * (unbiased - self.running_variance)
-        self.inverse = 1 / self.backend.xp.sqrt(variance + self.epsilon)
+            running = (self.running_mean, self.running_variance)
+            settings = (count, self.momentum, self.epsilon)
+            self.inverse = self.ops.update_moments(self.mean, variance, *running, *settings)
+        else:
+            self.mean, self.inverse = self.running_mean, self._running_inverse()
         y = self.buffer("y", x.shape, x.dtype)
         return self._normalised(x, self.mean, self.inverse, out=y)
 
@@ -101,8 +101,7 @@ class BatchNorm(Layer):
 
     def predict(self, x: Array) -> Array:
         """y with the running statistics."""
-        inverse = 1 / self.backend.xp.sqrt(self.running_variance + self.epsilon)
-        return self._normalised(x, self.running_mean, inverse)
+        return self._normalised(x, self.running_mean, self._running_inverse())
 
     def output_shape(self, shape: Shape) -> Shape:
         """(C,) or (H, W, C), as it is."""
@@ -114,6 +113,10 @@ class BatchNorm(Layer):
     def numbers_kept(self, shape: Shape) -> int:
         """Return the sizes of y and dx."""
         return 2 * prod(shape)
+
+    def _running_inverse(self) -> Array:
+        """Return one over the running deviation."""
+        return 1 / self.backend.xp.sqrt(self.running_variance + self.epsilon)
 
     def _normalised(self, x: Array, mean: Array, inverse: Array, out: Array | None = None) -> Array:
         return self.ops.batch_norm(x, mean, inverse, self.scale, self.shift, out=out)

@@ -83,22 +83,22 @@ class GlobalAveragePool(Layer):
     """The mean of every channel over an image: (..., B, H, W, C) to (..., B, C)."""
 
     hands_over = True
+    primitives = ("average_pool", "average_pool_backward")
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = mean of x over rows and columns."""
-        self.shape = x.shape
+        self.shape = x.shape[-3:]
         y = self.buffer("y", (*x.shape[:-3], x.shape[-1]), x.dtype)
-        return self.backend.xp.mean(x, axis=(-3, -2), out=y)
+        return self.ops.average_pool(x, out=y)
 
     def backward(self, dy: Array) -> Array:
         """dx = dy / (H W), the same for all pixels."""
-        dx = self.buffer("dx", self.shape, dy.dtype)
-        dx[...] = (dy / (self.shape[-3] * self.shape[-2]))[..., None, None, :]
-        return dx
+        dx = self.buffer("dx", (*dy.shape[:-1], *self.shape), dy.dtype)
+        return self.ops.average_pool_backward(dy, self.shape, out=dx)
 
     def predict(self, x: Array) -> Array:
         """y = mean of x over rows and columns."""
-        return self.backend.xp.mean(x, axis=(-3, -2))
+        return self.ops.average_pool(x)
 
     def output_shape(self, shape: Shape) -> Shape:
         """(H, W, C) to (C,)."""
