@@ -1,11 +1,14 @@
 """The proof that ours and torch's take the same step."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from benchmarks.configurations import GAMMA, LEARNING_RATE, Configuration
 from benchmarks.errors import BenchmarkError
+from benchmarks.images import ImageConfiguration
 from data_utils import Dataset
 from lpc_scratch.backend import Device
 from lpc_scratch.training.trainer import Trainer
@@ -87,6 +90,58 @@ def compare_steps(
         relative_difference(
             np.array(to_host(trainer.network.parameters)), _flat(peer.network.as_ours(), weights)
         ),
+    )
+
+
+def compare_image_steps(
+    configuration: ImageConfiguration, device: Device = "cpu", channels_last: bool = False
+) -> Agreement:
+    """Take one step of ours and one of torch's from the same weights, in float64.
+
+    The running statistics of batch normalisation count as parameters.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If torch is not installed.
+    """
+    import torch
+
+    from benchmarks.peers.our_images import OurImages
+    from benchmarks.peers.torch_images import TorchImages
+
+    place = {"cpu": "cpu", "gpu": "cuda"}[device]
+    dataset = configuration.dataset()
+    ours = OurImages(configuration, dataset, device, np.float64)
+    theirs = TorchImages(configuration, dataset, place, channels_last, np.float64)
+    rows = ours.order[: configuration.batch]
+    losses = float(ours.take(rows)[0]), theirs.step(torch.from_numpy(rows).to(place)).item()
+
+    def flat(arrays: dict[str, Any]) -> np.ndarray:
+        return np.concatenate([np.ravel(arrays[name]) for name in after])
+
+    network, to_host = ours.network, ours.backend.to_host
+    after = network.named_parameters() | network.named_state()
+    found = flat({name: to_host(array) for name, array in after.items()})
+    expected = flat(theirs.network.as_ours() | theirs.network.statistics())
+    after = network.named_parameters()  # the gradients are those of these alone
+    return Agreement(
+        abs(losses[0] - losses[1]) / abs(losses[1]),
+        relative_difference(to_host(network.gradients), flat(theirs.network.as_ours("grad"))),
+        relative_difference(found, expected),
+    )
+
+
+def sentence(proof: Sequence[Mapping[str, Any]], condition: str) -> str:
+    """Return what was proved, and under which condition; or that nothing was."""
+    if not proof:
+        return "torch is not installed: that ours takes torch's step could not be proved."
+    worst = {what: max(entry[what] for entry in proof) for what in Agreement.__annotations__}
+    return (
+        f"Ours and torch's take the same step from the same weights {condition}. The largest "
+        "relative differences are "
+        + ", ".join(f"{value:.1e} ({what})" for what, value in worst.items())
+        + f"; {TOLERANCE:.0e} is allowed."
     )
 
 

@@ -63,7 +63,7 @@ def _run(arguments: Sequence[str]) -> None:
 
     datasets = {c.features: make_dataset(c.features) for c in configurations}
     proof = prove(configurations, datasets, command.device)
-    print(_proof_line(proof))
+    print(agreement.sentence(proof, "without dropout"))
     peak = MatrixProduct(backend)
     rows = []
     for configuration in tqdm(configurations, unit="network", disable=None):
@@ -104,20 +104,6 @@ def prove(
             found.require(configuration.name)
             proof.append({"configuration": configuration.name, "fused": fused, **asdict(found)})
     return proof
-
-
-def _proof_line(proof: list[dict[str, Any]]) -> str:
-    if not proof:
-        return "torch is not installed: that ours takes torch's step could not be proved."
-    worst = {
-        what: max(entry[what] for entry in proof) for what in ("loss", "gradients", "parameters")
-    }
-    return (
-        "Ours and torch's take the same step from the same weights without dropout. The largest "
-        "relative differences are "
-        + ", ".join(f"{value:.1e} ({what})" for what, value in worst.items())
-        + f"; {agreement.TOLERANCE:.0e} is allowed."
-    )
 
 
 def _results(
@@ -190,7 +176,7 @@ def _text(
     return "\n\n".join(
         (
             report.heading(f"One training step, device {device}", machine),
-            _proof_line(proof),
+            agreement.sentence(proof, "without dropout"),
             f"Median milliseconds of a step:\n\n{times}",
             "Time of the peer / time of ours in plain NumPy (above 1, ours is faster), and the "
             "share that ours reaches of the peak of the float32 matrix product, "

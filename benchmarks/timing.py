@@ -33,6 +33,8 @@ class Timing:
         Median, quartiles and minimum over the blocks, in seconds per step.
     blocks, steps : int
         Number of blocks, and of steps in all of them.
+    rounds : tuple of float
+        Every block's seconds per step, in order.
     """
 
     median: float
@@ -41,6 +43,14 @@ class Timing:
     fastest: float
     blocks: int
     steps: int
+    rounds: tuple[float, ...]
+
+    def over(self, other: "Timing") -> float:
+        """Return the median of the ratios to another's time in the same round.
+
+        What disturbs the machine for longer than a round disturbs both.
+        """
+        return statistics.median(a / b for a, b in zip(self.rounds, other.rounds, strict=True))
 
     def milliseconds(self) -> dict[str, Any]:
         """Return the numbers for a JSON file."""
@@ -97,7 +107,7 @@ def interleave(runs: Mapping[str, Run], rounds: int) -> dict[str, Timing]:
 def summarize(seconds: list[float], steps: int) -> Timing:
     """Return the statistics of the blocks' seconds per step."""
     lower, median, upper = statistics.quantiles(seconds, n=4, method="inclusive")
-    return Timing(median, lower, upper, min(seconds), len(seconds), steps)
+    return Timing(median, lower, upper, min(seconds), len(seconds), steps, tuple(seconds))
 
 
 def _estimate(run: Run) -> float:

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import agreement, machine, members, scale, step, timing
+from benchmarks import agreement, convolution, costs, machine, members, scale, step, timing
 from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, make_dataset
 from benchmarks.errors import BenchmarkError, LeftOutError
-from benchmarks.peers import OURS, candidates_on, gather_field
+from benchmarks.images import ImageConfiguration, flops
+from benchmarks.peers import OURS, candidates_on, gather_field, image_candidates_on
 from benchmarks.peers.ours import OurPeer
 from lpc_scratch.files import markdown
 from lpc_scratch.nn.backbones import mlp
@@ -15,6 +16,10 @@ from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.network import Network
 
 SMALL = Configuration(20, (8, 8), 4, 16)
+IMAGES = (
+    ImageConfiguration("plain", ((3, 2), (4, 1)), size=8, batch=16),
+    ImageConfiguration("residual", ((3, 1), (4, 1)), True, size=8, batch=16),
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,11 @@ def quick(monkeypatch):
     all_candidates = candidates_on("cpu")
     some = {name: all_candidates[name] for name in (OURS, "scikit-learn")}
     monkeypatch.setattr(step, "candidates_on", lambda _: some)
+    of_images = image_candidates_on("cpu")
+    some_of_images = {name: of_images[name] for name in (OURS, "torch eager, channels_last")}
+    monkeypatch.setattr(convolution, "image_candidates_on", lambda _: some_of_images)
+    monkeypatch.setattr(convolution, "CONFIGURATIONS", IMAGES)
+    monkeypatch.setattr(convolution, "peak_memory", costs._peak_memory)  # in this process
 
 
 def test_flops_count_three_products_a_map_and_two_for_the_first():
@@ -84,6 +94,12 @@ def test_every_competitor_has_a_block_a_round(quick):
         assert found_of_one.blocks == 3
         assert found_of_one.fastest <= found_of_one.lower <= found_of_one.median
         assert 1e-3 <= found_of_one.median < 0.1
+        assert len(found_of_one.rounds) == 3
+
+
+def test_ratios_are_of_the_same_round():
+    slow, quiet = timing.summarize([2.0, 20.0, 2.2], 1), timing.summarize([1.0, 10.0, 1.0], 1)
+    assert slow.over(quiet) == 2.0
 
 
 def test_a_peer_that_cannot_take_part_is_left_out_with_the_reason(dataset):
@@ -160,17 +176,18 @@ def test_a_run_without_torch_says_that_there_is_no_proof(monkeypatch, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "nothing"], "matches no configuration"),
+        (["--only", "nothing"], "--only 'nothing' matches no"),
         (["--only", "("], "no regular expression"),
         (["--rounds", "1"], "--rounds must be at least 2"),
     ],
 )
 def test_bad_settings_are_one_sentence(arguments, message, capsys):
-    assert step.main(arguments) == 2
-    assert message in capsys.readouterr().err
+    for command in (step, convolution):
+        assert command.main(arguments) == 2
+        assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [members, scale])
+@pytest.mark.parametrize("command", [members, scale, convolution])
 def test_a_median_of_one_round_is_refused(command, capsys):
     assert command.main(["--rounds", "1"]) == 2
     assert "--rounds must be at least 2" in capsys.readouterr().err
@@ -225,3 +242,62 @@ def test_vmap_trains_every_network_as_torch_does_alone(dataset):
     alone.run(5)
     for name, parameter in alone.network.named_parameters():
         np.testing.assert_allclose(stack.parameters[name][1], parameter.detach(), atol=1e-6)
+
+
+def test_flops_of_convolutions_count_every_pixel_and_no_gradient_of_the_images():
+    plain, residual = (c.network(c.dataset(), np.float32) for c in IMAGES)
+    first = 2 * 64 * 27 * 3  # 8 x 8 pixels, 27 numbers of a patch, 3 filters
+    maps = 2 * (4 * 16 + 16 * 10)
+    others = 2 * 64 * 27 * 3 + 2 * 16 * 27 * 4
+    assert flops(plain, 16) == 16 * (2 * first + 3 * (others + maps))
+    others = 2 * 2 * 64 * 27 * 3 + 2 * 16 * (27 + 36 + 3) * 4  # a shortcut of 1 x 1 at the end
+    assert flops(residual, 16) == 16 * (2 * first + 3 * (others + maps))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("configuration", IMAGES, ids=lambda c: c.name)
+def test_ours_and_torch_take_the_same_step_of_images(configuration, channels_last):
+    pytest.importorskip("torch")
+    found = agreement.compare_image_steps(configuration, "cpu", channels_last)
+    assert max(found.loss, found.gradients, found.parameters) < 1e-12
+
+
+def test_convolution_is_timed_against_torch_where_it_is_installed(tmp_path, capsys, quick):
+    assert convolution.main(["--rounds", "2", "--output", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "convolution.json").read_text(encoding="utf-8"))
+    text = (tmp_path / "convolution.md").read_text(encoding="utf-8")
+    for entry in results["configurations"]:
+        assert entry["gflops"][OURS] > 0
+        assert sum(entry["shares"].values()) == pytest.approx(1)
+        assert entry["peak_bytes"] > entry["buffers_bytes"] > 0
+        assert (entry["shares"]["batch norm"] > 0) == (entry["name"] == "residual")
+    if results["same_step"]:
+        assert results["configurations"][0]["fastest_torch_to_ours"] > 0
+        assert "take the same step" in text
+    else:
+        assert "could not be proved" in text
+        assert "torch eager, channels_last is left out: torch is not installed (plain)" in text
+
+
+def test_buffers_are_counted_as_the_layers_foretell_them():
+    for configuration in IMAGES:
+        peer = costs.OurImages(configuration, configuration.dataset())
+        peer.run(1)
+        foretold = peer.network.backbone.numbers_kept((192,))
+        rest = 16 + 4 + 10 + 16  # outputs and gradients of latent layer and classifier
+        images = 192  # nobody needs their gradient
+        assert peer.buffers() == pytest.approx(4 * 16 * (foretold + rest - images), rel=0.05)
+
+
+def test_jax_takes_the_same_step_of_images():
+    pytest.importorskip("jax")
+    from benchmarks.peers.jax_images import JaxImages
+
+    for configuration in IMAGES:
+        dataset = configuration.dataset()
+        ours, theirs = costs.OurImages(configuration, dataset), JaxImages(configuration, dataset)
+        losses = ours.take(ours.order[: 5 * configuration.batch])
+        np.testing.assert_allclose(theirs.run(5), losses, rtol=1e-4)
+        named = ours.network.named_parameters() | ours.network.named_state()
+        for name, array in (theirs.state[0] | theirs.state[1]).items():
+            np.testing.assert_allclose(array, named[name], atol=1e-5)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from benchmarks.configurations import Configuration
 from benchmarks.errors import LeftOutError
@@ -20,7 +20,8 @@ class Peer(Protocol):
         """Take that many steps, and return when the device has done them."""
 
 
-Make = Callable[[Configuration, Dataset], Peer]
+Make = Callable[[Any, Dataset], Peer]
+"""Makes a peer of a `Configuration`, or of an `ImageConfiguration`."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ class Field:
     left_out: dict[str, str]
 
 
-def gather_field(
-    candidates: Mapping[str, Make], configuration: Configuration, dataset: Dataset
-) -> Field:
+def gather_field(candidates: Mapping[str, Make], configuration: Any, dataset: Dataset) -> Field:
     """Make every candidate and let it take two steps, which compiles what it compiles.
 
     Only ours must work; a candidate that fails is left out with the reason.
@@ -67,6 +66,42 @@ def gather_field(
 def candidates_on(device: Device) -> dict[str, Make]:
     """Return how every candidate on a device is made; a library is imported at its making."""
     return _on_gpu() if device == "gpu" else _on_cpu()
+
+
+def image_candidates_on(device: Device) -> dict[str, Make]:
+    """Return the same for networks of images."""
+
+    def ours(configuration: Any, dataset: Dataset) -> Peer:
+        from benchmarks.peers.our_images import OurImages
+
+        return OurImages(configuration, dataset, device)
+
+    def jax(configuration: Any, dataset: Dataset) -> Peer:
+        from benchmarks.peers.jax_images import JaxImages
+
+        return JaxImages(configuration, dataset)
+
+    def torch(kind: str = "TorchImages", **settings: object) -> Make:
+        def make(configuration: Any, dataset: Dataset) -> Peer:
+            from benchmarks.peers import torch_images
+
+            return getattr(torch_images, kind)(configuration, dataset, **settings)
+
+        return make
+
+    layouts = {"NCHW": False, "channels_last": True}
+    place = {} if device == "cpu" else {"device": "cuda"}
+    found: dict[str, Make] = {OURS: ours}
+    for layout, last in layouts.items():
+        found[f"torch eager, {layout}"] = torch(channels_last=last, **place)
+    found["torch.compile"] = torch(channels_last=True, compiled=True, **place)
+    if device == "cpu":
+        return found | {"JAX jit": jax}
+    graphs = {
+        f"torch, CUDA graph, {layout}": torch("TorchImagesGraph", channels_last=last)
+        for layout, last in layouts.items()
+    }
+    return found | graphs
 
 
 def _on_cpu() -> dict[str, Make]:

@@ -60,14 +60,35 @@ def _step(
     shift: Any,
 ) -> tuple[Any, jax.Array]:
     parameters, first, second, taken, key = state
-    start = taken * configuration.batch % len(order)
-    rows = jax.lax.dynamic_slice(order, (start,), (configuration.batch,))
-    x = x_train[rows].astype(jnp.float32) * scale + shift
+    pixels = (configuration.batch, scale, shift)
+    x, labels = minibatch(x_train, y_train, order, taken, *pixels)
     key, dropout_key = jax.random.split(key)
     loss, gradients = jax.value_and_grad(_loss)(
-        parameters, x, y_train[rows], configuration.dropout, dropout_key
+        parameters, x, labels, configuration.dropout, dropout_key
     )
     taken = taken + 1
+    parameters, first, second = adam(parameters, gradients, first, second, taken)
+    return (parameters, first, second, taken, key), loss
+
+
+def minibatch(
+    x_train: jax.Array,
+    y_train: jax.Array,
+    order: jax.Array,
+    taken: jax.Array,
+    batch: int,
+    scale: Any,
+    shift: Any,
+) -> tuple[jax.Array, jax.Array]:
+    """Return the standardised inputs and the labels after so many steps."""
+    rows = jax.lax.dynamic_slice(order, (taken * batch % len(order),), (batch,))
+    return x_train[rows].astype(jnp.float32) * scale + shift, y_train[rows]
+
+
+def adam(
+    parameters: Any, gradients: Any, first: Any, second: Any, taken: jax.Array
+) -> tuple[Any, Any, Any]:
+    """Return parameters and moments after a step, the `taken`-th."""
     first = jax.tree.map(lambda m, g: _BETA1 * m + (1 - _BETA1) * g, first, gradients)
     second = jax.tree.map(lambda v, g: _BETA2 * v + (1 - _BETA2) * g * g, second, gradients)
     rate = LEARNING_RATE / (1 - _BETA1**taken)
@@ -75,7 +96,13 @@ def _step(
     parameters = jax.tree.map(
         lambda p, m, v: p - rate * m / (jnp.sqrt(v) / root + _EPSILON), parameters, first, second
     )
-    return (parameters, first, second, taken, key), loss
+    return parameters, first, second
+
+
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the mean over a minibatch."""
+    logarithms = jax.nn.log_softmax(logits)
+    return -jnp.take_along_axis(logarithms, labels[:, None], axis=1).mean()
 
 
 def _loss(
@@ -88,9 +115,8 @@ def _loss(
             x = jnp.where(kept, x / (1 - dropout), 0)
         x = jax.nn.relu(x @ W + b)
     z = x @ latent_W + latent_b
-    logits = jax.nn.log_softmax(z @ classifier_W + classifier_b)
-    cross_entropy = -jnp.take_along_axis(logits, labels[:, None], axis=1).mean()
-    return cross_entropy + GAMMA * jnp.exp(jnp.mean(z * z))
+    logits = z @ classifier_W + classifier_b
+    return cross_entropy(logits, labels) + GAMMA * jnp.exp(jnp.mean(z * z))
 
 
 def _uniform(rng: np.random.Generator, fan_in: int, shape: tuple[int, ...]) -> jax.Array:

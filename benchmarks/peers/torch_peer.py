@@ -62,20 +62,24 @@ class TorchData:
     that was standardised once, larger ones from uint8.
     """
 
-    def __init__(self, dataset: Dataset, device: str, batch: int) -> None:
+    def __init__(
+        self, dataset: Dataset, device: str, batch: int, dtype: torch.dtype = torch.float32
+    ) -> None:
         x = torch.from_numpy(dataset.x_train)
         self.raw = device == "cuda" or batch >= 128
         self.scale, self.shift = dataset.scale, dataset.shift
-        self.x = (x if self.raw else x.float().mul_(self.scale).add_(self.shift)).to(device)
+        self.dtype = dtype
+        self.x = (x if self.raw else self._standardised(x)).to(device)
         self.y = torch.from_numpy(dataset.y_train).to(device)
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the standardised inputs and the labels at these positions."""
         # On the CPU, index_select takes half the time of x[rows].
         x = self.x.index_select(0, rows)
-        if self.raw:
-            x = x.float().mul_(self.scale).add_(self.shift)
-        return x, self.y.index_select(0, rows)
+        return self._standardised(x) if self.raw else x, self.y.index_select(0, rows)
+
+    def _standardised(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype).mul_(self.scale).add_(self.shift)
 
 
 def loss_of(z: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
@@ -89,7 +93,7 @@ class TorchPeer:
     Parameters
     ----------
     configuration : Configuration
-        The network.
+        The network, which `make` makes.
     dataset : Dataset
         What it is trained on.
     device : {"cpu", "cuda"}
@@ -106,7 +110,7 @@ class TorchPeer:
 
     def __init__(
         self,
-        configuration: Configuration,
+        configuration: Any,
         dataset: Dataset,
         device: str = "cpu",
         fused: bool = False,
@@ -116,11 +120,10 @@ class TorchPeer:
     ) -> None:
         torch.set_num_threads(num_threads())
         torch.manual_seed(seed)
-        self.network = TorchNetwork(configuration).to(device)
+        self.network, self.data = self.make(configuration, dataset, device)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), LEARNING_RATE, fused=fused or None, capturable=capturable
         )
-        self.data = TorchData(dataset, device, configuration.batch)
         order = torch.from_numpy(make_order(dataset, configuration.batch, seed)).to(device)
         self.batches = order.reshape(-1, configuration.batch)
         self.loss: Callable[[Tensor], Tensor] = self._loss
@@ -129,6 +132,11 @@ class TorchPeer:
             # Worker processes would outlive the compilation, and count as load of others.
             torch._inductor.config.compile_threads = 1
             self.loss = torch.compile(self._loss, dynamic=False)
+
+    def make(self, configuration: Any, dataset: Dataset, device: str) -> tuple[Any, TorchData]:
+        """Return the network and the training set on a device."""
+        network = TorchNetwork(configuration).to(device)
+        return network, TorchData(dataset, device, configuration.batch)
 
     def run(self, steps: int) -> list[float]:
         """Take that many steps; return the losses, which waits for the device."""

@@ -151,6 +151,14 @@ def test_pooling_notes_the_first_of_the_largest_values(device, rng, stack):
         assert expected[place] == np.argmax(window)
 
 
+def test_a_flip_mirrors_the_images_of_odd_words(device, rng):
+    ops, to_device, to_host = device
+    x, words = rng.normal(size=(4, 2, 3, 1)), np.array([0, 1, 6, 2**64 - 1], np.uint64)
+    flipped = to_host(ops.flip(to_device(x), to_device(words)))
+    assert np.array_equal(flipped[::2], x[::2])
+    assert np.array_equal(flipped[1::2], x[1::2, :, ::-1])
+
+
 @pytest.mark.parametrize("reach", [1, 4])
 def test_a_crop_is_a_part_of_the_image_padded_with_zeros(device, rng, reach):
     ops, to_device, to_host = device

@@ -168,6 +168,11 @@ def test_residual_networks_have_a_shortcut_where_shapes_change():
         *("latent.W", "classifier.W"),
     ]
     assert network.backbone.output_shape((48,)) == (4,)
+    shape, sizes = (48,), []
+    for name, layer in network.backbone.children.items():
+        shape = layer.output_shape(shape)
+        sizes += [shape] if name.startswith(("stem.conv", "0.0", "1.0")) else []
+    assert sizes == [(2, 3, 3)] * 3 + [(1, 2, 4)] * 2  # each with its activation
     assert network.widest == 48  # the stem halves 4 x 6: no activation is as large as an image
 
 
