@@ -31,7 +31,14 @@ QUICK = [
 
 SHOTS = {f"transfer, few shots {shots}" for shots in (1, 5, 20)}
 NOISE = {f"transfer, wrong labels {share}" for share in (0.1, 0.2, 0.3, 0.4)}
-ON_BOTH = {"calibration", "training", "transfer", "ood, own mistakes", "ood, held-out classes"}
+ON_BOTH = {
+    "calibration",
+    "training",
+    "depth",
+    "transfer",
+    "ood, own mistakes",
+    "ood, held-out classes",
+}
 ON_IMAGES = {"robustness", "noise", "ood, shuffled pixels", *ON_BOTH, *SHOTS, *NOISE}
 ON_VECTORS = {"ood, shuffled features", *ON_BOTH, *SHOTS, *NOISE}
 
