@@ -301,3 +301,16 @@ def test_jax_takes_the_same_step_of_images():
         named = ours.network.named_parameters() | ours.network.named_state()
         for name, array in (theirs.state[0] | theirs.state[1]).items():
             np.testing.assert_allclose(array, named[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("configuration", IMAGES, ids=lambda c: c.name)
+def test_ours_on_a_device_is_recorded_and_takes_the_steps_of_the_cpu(cuda_stand_in, configuration):
+    dataset = configuration.dataset()
+    ours, theirs = (
+        costs.OurImages(configuration, dataset, device, np.float64) for device in ("cpu", "gpu")
+    )
+    order = ours.order[: 3 * configuration.batch]
+    np.testing.assert_allclose(theirs.take(order), ours.take(order), rtol=1e-12)
+    assert theirs.recorded
+    parameters = theirs.backend.to_host(theirs.network.parameters)
+    np.testing.assert_allclose(parameters, ours.network.parameters, atol=1e-9)
