@@ -4,12 +4,13 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from lpc_scratch.backend import numpy_norm, units
 from lpc_scratch.backend.numpy_ops import NumpyOps
 from lpc_scratch.backend.threads import in_threads
+
+hypothesis = pytest.importorskip("hypothesis", reason="Hypothesis draws the shapes")
+given, settings, st = hypothesis.given, hypothesis.settings, hypothesis.strategies
 
 OPS = NumpyOps()
 SAME = ((1, 1), (1, 1))
