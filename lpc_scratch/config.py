@@ -195,9 +195,14 @@ class TrainConfig:
         return samples // min(self.batch_size, samples)
 
     @property
+    def takes_images(self) -> bool:
+        """Whether the backbone sees inputs as images."""
+        return self.backbone != "mlp"
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Widths of the backbone: of its hidden layers, or the channels of its stages."""
-        return self.hidden if self.backbone == "mlp" else self.channels
+        return self.channels if self.takes_images else self.hidden
 
     @property
     def classifier_kind(self) -> str:
@@ -289,9 +294,9 @@ class TrainConfig:
             raise ConfigError(f"hidden widths must be 1 to {_LARGEST}, not {list(self.hidden)}")
         if not self.channels or any(not 1 <= width <= _LARGEST for width in self.channels):
             raise ConfigError(f"channels must be 1 to {_LARGEST}, not {list(self.channels)}")
-        if self.backbone != "mlp" and self.dropout:
+        if self.takes_images and self.dropout:
             raise ConfigError(f"dropout {self.dropout} is between hidden layers: use backbone mlp")
-        if self.backbone != "mlp" and self.batch_norm and self.batch_size == 1:
+        if self.takes_images and self.batch_norm and self.batch_size == 1:
             raise ConfigError(
                 "batch_size 1 has no statistics for batch_norm: raise it or do without"
             )
@@ -302,7 +307,7 @@ class TrainConfig:
             raise ConfigError(
                 f"epsilon {self.epsilon} is {epsilon:g} in {self.dtype}: {way_out} it"
             )
-        if self.architecture == "none" and self.backbone == "mlp" and not self.hidden:
+        if self.architecture == "none" and not self.widths:
             raise ConfigError("architecture none needs at least one hidden layer, and hidden is []")
         if self.classifier_learning_rate and self.classifier_optimizer in ("same", "none"):
             raise ConfigError(

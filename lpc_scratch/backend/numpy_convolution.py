@@ -1,14 +1,16 @@
 """Convolution and pooling on a CPU; what the primitives compute stands in `reference`."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from lpc_scratch.backend import patches, winograd
 from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.image_reference import Padding, Pair, output_size
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Padding, Pair, Unit, run_units, sum_units, units
+from lpc_scratch.backend.units import Unit, run_units, sum_units, units
 
 
 class ConvolutionOps(Reference):
@@ -33,10 +35,7 @@ class ConvolutionOps(Reference):
     ) -> Array:
         """y = x * W + b, (..., B, H', W', O)."""
         stack = np.broadcast_shapes(x.shape[:-4], W.shape[:-2])
-        size = (
-            (n + sum(around) - k) // step + 1
-            for n, around, k, step in zip(x.shape[-3:-1], padding, window, stride, strict=True)
-        )
+        size = output_size(x.shape[-3:-1], window, stride, padding)
         y = _result(out, (*stack, x.shape[-4], *size, W.shape[-1]), x)
         for m in np.ndindex(stack):
             shift = None if b is None else b[m]
@@ -100,7 +99,7 @@ class ConvolutionOps(Reference):
         position: Array | None = None,
     ) -> Array:
         """Largest of each window; `position` gets its place there, the first of equals."""
-        size = ((n - k) // s + 1 for n, k, s in zip(x.shape[-3:-1], window, stride, strict=True))
+        size = output_size(x.shape[-3:-1], window, stride)
         y = _result(out, (*x.shape[:-3], *size, x.shape[-1]), x)
         position = np.empty(y.shape, np.uint8) if position is None else position
         for m in np.ndindex(y.shape[:-4]):
@@ -153,7 +152,7 @@ def _plain(x: Array, W: Array, b: Array | None, out: Array) -> None:
         if b is not None:
             y += b
 
-    run_units(run, units(len(x), 1, x[0].size))
+    run_units(run, units(len(x), 1, math.prod(x.shape[1:])))
 
 
 def _plain_gradient(x: Array, dy: Array, out: Array) -> None:
@@ -165,7 +164,7 @@ def _plain_gradient(x: Array, dy: Array, out: Array) -> None:
         pixels = x[images].reshape(-1, len(total))
         total += np.matmul(pixels.T, dy[images].reshape(-1, total.shape[1]), out=product)
 
-    out[...] = sum_units(run, units(len(x), 1, x[0].size), out.shape, out.dtype)
+    out[...] = sum_units(run, units(len(x), 1, math.prod(x.shape[1:])), out.shape, out.dtype)
 
 
 def _pool(x: Array, window: Pair, stride: Pair, y: Array, position: Array) -> None:
@@ -181,7 +180,7 @@ def _pool(x: Array, window: Pair, stride: Pair, y: Array, position: Array) -> No
             else:
                 largest[...], where[...] = pixels, 0
 
-    run_units(run, units(len(x), 1, x[0].size))
+    run_units(run, units(len(x), 1, math.prod(x.shape[1:])))
 
 
 def _pool_backward(dy: Array, position: Array, window: Pair, stride: Pair, dx: Array) -> None:
@@ -193,7 +192,7 @@ def _pool_backward(dy: Array, position: Array, window: Pair, stride: Pair, dx: A
         for place, pixels in enumerate(_places(dx[images], window, stride, part.shape)):
             pixels += np.multiply(part, np.equal(where, place, out=chosen), out=share)
 
-    run_units(run, units(len(dx), 1, dx[0].size))
+    run_units(run, units(len(dx), 1, math.prod(dx.shape[1:])))
 
 
 def _places(x: Array, window: Pair, stride: Pair, shape: tuple[int, ...]) -> Iterator[Array]:

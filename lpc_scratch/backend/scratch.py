@@ -8,6 +8,9 @@ import numpy as np
 
 from lpc_scratch.backend.array import Array
 
+PATCHES = 2**28
+"""Bytes that the patches of a convolution may take on a GPU at once."""
+
 
 class Scratch(threading.local):
     """Arrays that are reused from call to call; each thread has its own."""

@@ -53,7 +53,11 @@ def in_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> lis
 
 
 def split(size: int, parts: int) -> list[slice]:
-    """Return the slices that cut a length into so many parts, equal to within one element."""
+    """Return the slices that cut a length into so many parts, equal to within one element.
+
+    A length of 0 is one empty part.
+    """
+    parts = max(parts, 1)
     bounds = [size * part // parts for part in range(parts + 1)]
     return [slice(first, end) for first, end in pairwise(bounds)]
 

@@ -9,8 +9,6 @@ from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.threads import in_threads, num_threads, single_blas_thread, split
 
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
 Unit = tuple[slice, slice]
 """Images, and rows of each: several images have all their rows."""
 

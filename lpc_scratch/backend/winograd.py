@@ -15,8 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from lpc_scratch.backend.array import Array
+from lpc_scratch.backend.image_reference import Padding
 from lpc_scratch.backend.scratch import scratch
-from lpc_scratch.backend.units import Padding, Unit, padded_rows, run_units, sum_units, units
+from lpc_scratch.backend.units import Unit, padded_rows, run_units, sum_units, units
 
 TILE = 4
 """Output rows that are computed together."""

@@ -56,10 +56,12 @@ def bearable_gamma(config: TrainConfig, samples: int, classes: int) -> float:
 def shrink_latent(trainer: Trainer) -> str:
     """Scale the latent layer of an untrained network to a mean z² of 1, if its penalty is huge.
 
-    Features that nobody scaled can make it exp(100), from where no optimiser comes back. Return
-    what to say of it; nothing where nothing was done.
+    Features that nobody scaled can make it exp(100), from where no optimiser comes back. Batch
+    normalisation scales them, in training. Return what to say of it; nothing where nothing was
+    done.
     """
-    if not trainer.penalty:
+    normalised = trainer.config.takes_images and trainer.config.batch_norm
+    if not trainer.penalty or normalised:
         return ""
     with np.errstate(over="ignore", invalid="ignore"):  # what is left of it, training reports
         z, _ = latent_and_logits(trainer.network, trainer.x_train)
@@ -71,7 +73,7 @@ def shrink_latent(trainer: Trainer) -> str:
     for name, parameter in trainer.network.named_parameters().items():
         if name.startswith("latent."):
             parameter /= size
-    scale = scale_advice(trainer.dataset.x_train)
+    scale = scale_advice(trainer.dataset.x_train, images=trainer.config.takes_images)
     return scale and f"the initial weights of the latent layer were scaled down because {scale}"
 
 
@@ -80,7 +82,7 @@ def guess_advice(trainer: Trainer, logits: Array) -> str:
 
     `logits` (N, K) are its outputs for the training set after the last epoch, on the host.
     """
-    dataset = trainer.dataset
+    dataset, images = trainer.dataset, trainer.config.takes_images
     loss, _ = trainer.loss(logits, dataset.y_train)
     accuracy = float(np.mean(logits.argmax(axis=1) == dataset.y_train))
     if not only_guesses(float(loss), accuracy, dataset.y_train):
@@ -89,12 +91,14 @@ def guess_advice(trainer: Trainer, logits: Array) -> str:
     return (
         f"training ended in a network that hardly does better than a guess (training accuracy "
         f"{accuracy:.3f}, share of the largest class {share:.3f}): "
-        f"{scale_advice(dataset.x_train) or _budget_advice(trainer)}"
+        f"{scale_advice(dataset.x_train, images=images) or _budget_advice(trainer)}"
     )
 
 
-def scale_advice(X: Array, smallest: float = _ORDER_ONE[0]) -> str:
+def scale_advice(X: Array, smallest: float = _ORDER_ONE[0], images: bool = False) -> str:
     """Say that features X (N, I) are far from order 1, and what to do; nothing where they are not.
+
+    Pixels of `images` are all scaled alike.
 
     They are too small where the root mean square of the largest feature is below `smallest`.
     """
@@ -102,10 +106,10 @@ def scale_advice(X: Array, smallest: float = _ORDER_ONE[0]) -> str:
         size = float(np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0)).max())
     if smallest <= size <= _ORDER_ONE[1]:
         return ""
-    return (
-        f"the features are far from order 1 (root mean square up to {size:.3g}); scale them, as in "
-        "make_pipeline(StandardScaler(), LPCClassifier())"
-    )
+    way = "scale them, as in make_pipeline(StandardScaler(), LPCClassifier())"
+    if images:
+        way = "scale all pixels by one number, to between -1 and 1"
+    return f"the features are far from order 1 (root mean square up to {size:.3g}); {way}"
 
 
 def _budget_advice(trainer: Trainer) -> str:

@@ -30,7 +30,10 @@ def read_image_shape(shape: Any, features: int) -> tuple[int, ...]:
     """
     if shape is None:
         return (features,)
-    sizes = np.atleast_1d(shape)
+    try:
+        sizes = np.atleast_1d(shape)
+    except ValueError:  # of lists that differ in length
+        sizes = np.zeros(0)
     if sizes.dtype.kind not in "iu" or sizes.shape not in ((2,), (3,)) or (sizes < 1).any():
         raise ConfigError(
             "image_shape must be whole numbers above 0, (rows, columns) or (rows, columns, "

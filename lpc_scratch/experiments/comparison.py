@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.tables import epoch_table, epochs_until, headings, with_validation
+from lpc_scratch.experiments.tables import (
+    epoch_table,
+    epochs_until,
+    headings,
+    held_out,
+    with_validation,
+)
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -66,14 +72,14 @@ def write_comparison(results: Sequence[Result], folder: Path) -> str:
 def _heading(results: Sequence[Result]) -> str:
     config = results[0].config
     seeds = sorted({result.config.seeds[0] for result in results})
-    kind = "" if config.backbone == "mlp" else f"{config.backbone} "
+    kind = f"{config.backbone} " if config.takes_images else ""
     return (
         f"# {config.dataset}: {kind}{'-'.join(map(str, config.widths))}, {config.epochs} epochs\n\n"
         f"Mean ± standard deviation over seeds {', '.join(map(str, seeds))}, after the last epoch; "
-        "metrics of the training set but for the test accuracy. A ReLU makes many values 0, a "
-        "peak of no width that raises the GMM score: compare the peak distances. Last column: the "
-        f"first of the measured epochs (every {config.evaluate_every}) with a training accuracy of "
-        f"{LEARNED:.1%}."
+        f"metrics of the training set but for the {held_out(config)}. A ReLU makes many values 0, "
+        "a peak of no width that raises the GMM score: compare the peak distances. Last column: "
+        f"the first of the measured epochs (every {config.evaluate_every}) with a training "
+        f"accuracy of {LEARNED:.1%}."
     )
 
 

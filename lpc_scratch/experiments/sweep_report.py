@@ -7,10 +7,18 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.grid import axis_value
 from lpc_scratch.experiments.progress import describe_place
-from lpc_scratch.experiments.tables import Table, cell_table, follows, headings, with_validation
+from lpc_scratch.experiments.tables import (
+    Table,
+    cell_table,
+    follows,
+    headings,
+    held_out,
+    with_validation,
+)
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
@@ -27,6 +35,10 @@ SWEEP_PLOTS = ("metrics", "phases", "equilibrium", "code-distances")
 _FIXED = (
     *("dataset", "architecture", "depth", "width", "latent_dim", "loss", "penalty", "gamma"),
     *("optimizer", "learning_rate", "batch_size", "epochs"),
+)
+_OF_IMAGES = (
+    *("blocks", "batch_norm", "stem_stride", "crop", "flip"),
+    *("per_channel", "validation_share", "training_samples"),
 )
 _COLUMNS = (
     *("test_accuracy", "nc1", "peak_distance", "kurtosis", "same_code", "distinct_codes"),
@@ -133,17 +145,22 @@ def _heading(results: Sequence[Result], axes: Sequence[str], question: str | Non
     fixed = [
         f"{name.replace('_', ' ')} {exact(axis_value(config, name))}"
         for name in _FIXED
-        if name not in axes and not (config.backbone != "mlp" and name in ("depth", "width"))
+        if name not in axes and not (config.takes_images and name in ("depth", "width"))
     ]
-    if config.backbone != "mlp":
+    if config.takes_images:
         channels = "-".join(map(str, config.channels))
-        fixed.insert(1, f"{config.backbone} of {channels} channels, {config.blocks} blocks a stage")
+        fixed.insert(1, f"{config.backbone} of {channels} channels")
+    fixed += [
+        f"{name.replace('_', ' ')} {getattr(config, name)}"
+        for name in _OF_IMAGES
+        if name not in axes and getattr(config, name) != getattr(TrainConfig, name)
+    ]
     lines = [f"# Sweep over {', '.join(axes) or 'the seed'}"]
     if question:
         lines.append(question.capitalize())
     lines.append(
         f"{', '.join(fixed)}; seeds {', '.join(map(str, seeds))}. Mean ± standard deviation over "
-        "seeds after the last epoch, on the training set but for the test accuracy."
+        f"seeds after the last epoch, on the training set but for the {held_out(config)}."
     )
     return "\n\n".join(lines)
 

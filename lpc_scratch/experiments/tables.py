@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.foretold import foretell
 from lpc_scratch.experiments.grid import axis_value
@@ -26,6 +27,11 @@ METRICS = tuple(
 """Columns of the last measurements in the table of cells."""
 
 Table = list[dict[str, Any]]
+
+
+def held_out(config: TrainConfig) -> str:
+    """Say which accuracies are not of the training set."""
+    return "test and validation accuracy" if config.validation_share else "test accuracy"
 
 
 def cell_table(results: Sequence[Result], axes: Sequence[str]) -> Table:

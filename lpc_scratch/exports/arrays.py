@@ -26,6 +26,7 @@ from lpc_scratch.nn.layers import (
     Sequential,
     SiLU,
     Tanh,
+    walk,
 )
 from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.run import Run
@@ -61,7 +62,7 @@ def origin(run: Run, member: int) -> dict[str, Any]:
 
 def has_images(run: Run) -> bool:
     """Return whether the network computes with images in between; a perceptron never does."""
-    return run.config.backbone != "mlp"
+    return run.config.takes_images
 
 
 def evaluated_layers(run: Run, parent: Network | Layer, name: str = "") -> list[tuple[str, Layer]]:
@@ -113,7 +114,9 @@ def write_npz(path: Path, run: Run, member: int) -> None:
     if has_images(run):
         settings = ("backbone", "channels", "blocks", "batch_norm", "stem_stride")
         arrays |= {name: np.array(getattr(run.config, name)) for name in settings}
-        arrays["norm_epsilon"] = np.array(BatchNorm(1).epsilon)
+        epsilons = [layer.epsilon for _, layer in walk(run.network) if isinstance(layer, BatchNorm)]
+        if epsilons:
+            arrays["norm_epsilon"] = np.array(epsilons[0])  # of all, as backbones are made
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     write_atomically(path, content.getvalue())

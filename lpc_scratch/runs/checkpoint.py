@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from data_utils import DatasetDescription
 from lpc_scratch.backend import Array
 from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import RunFolderError, one_line
@@ -49,6 +50,7 @@ def save_model(path: Path, trainer: Trainer, epoch: int) -> None:
     to_host = trainer.backend.to_host
     parameters = trainer.network.named_parameters() | trainer.network.named_state()
     metadata = {"epoch": str(epoch), "config": dump_config(trainer.config)}
+    metadata["image_shape"] = str(trainer.dataset.image_shape)
     save_tensors(path, {name: to_host(tensor) for name, tensor in parameters.items()}, metadata)
 
 
@@ -59,6 +61,7 @@ def save_state(path: Path, trainer: Trainer, epoch: int) -> None:
     counters = {"epoch": epoch, "steps": trainer.optimizer.steps, "seconds": trainer.seconds}
     text = {name: repr(value) for name, value in counters.items()}
     text |= {"config": dump_config(trainer.config), "data": fingerprint(trainer.dataset)}
+    text["image_shape"] = str(trainer.dataset.image_shape)
     save_tensors(path, tensors, text)
 
 
@@ -89,6 +92,7 @@ def load_state(path: Path, trainer: Trainer) -> int:
             f"{path} is of a run on other data than {trainer.dataset.name} is now: say with "
             "--dataset or --data-dir where those are that it was trained on"
         )
+    check_image_shape(path, text, trainer.dataset)
     check_tensors(path, tensors, _state(trainer))
     if steps != epoch * trainer.steps_per_epoch:
         raise RunFolderError(
@@ -99,6 +103,18 @@ def load_state(path: Path, trainer: Trainer) -> int:
         target[...] = trainer.backend.to_device(tensors[name])
     trainer.optimizer.steps, trainer.seconds = steps, seconds
     return epoch
+
+
+def check_image_shape(path: Path, text: dict[str, Any], data: DatasetDescription) -> None:
+    """Raise RunFolderError unless what a file holds was trained on inputs of the shape of data's.
+
+    Their rows tell nothing of it, and convolutions depend on it. Version 0.1.0 did not keep it.
+    """
+    trained, shape = text.get("image_shape"), str(data.image_shape)
+    if trained not in (None, shape):
+        raise RunFolderError(
+            f"{path} was trained on inputs of the shape {trained}, and the data have {shape}"
+        )
 
 
 def load_snapshots(path: Path, last_epoch: int, sizes: tuple[int, int, int]) -> Snapshots:

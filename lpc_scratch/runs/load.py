@@ -11,7 +11,7 @@ from lpc_scratch.errors import RunFolderError
 from lpc_scratch.files.tensors import check_tensors, load_tensors
 from lpc_scratch.nn.network import Network
 from lpc_scratch.runs import layout
-from lpc_scratch.runs.checkpoint import differences, load_snapshots
+from lpc_scratch.runs.checkpoint import check_image_shape, differences, load_snapshots
 from lpc_scratch.runs.config_file import load_config, parse_config
 from lpc_scratch.runs.dataset_file import read_dataset_description
 from lpc_scratch.runs.metrics_file import read_metrics
@@ -95,8 +95,9 @@ def _load_network(
             f"{path} was trained with {name} {reprlib.repr(ours)}, and config.yaml says "
             f"{reprlib.repr(other)}"
         )
+    check_image_shape(path, text, description)
     described = [("classifier.W", -1, description.num_classes, "classes")]
-    if config.backbone == "mlp":
+    if not config.takes_images:
         first = "hidden.0.W" if config.hidden else "latent.W"
         described.insert(0, (first, -2, description.num_features, "inputs"))
     for name, axis, size, what in described:

@@ -14,6 +14,7 @@ import numpy as np
 
 from data_utils import Dataset
 from lpc_scratch.backend import Array, get_backend
+from lpc_scratch.backend.scratch import PATCHES
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import MemoryLimitError
 from lpc_scratch.files import host_memory
@@ -29,7 +30,6 @@ _MIXTURE_SAMPLES = 10_000  # most that mixtures are fitted to, the default of `f
 _ENTROPY_SAMPLES = 2000  # most that are compared with one another, that of `latent_entropy`
 _WIDE = 8  # bytes of a float64, with which all is measured, and of an int64
 _ROW = 4000  # bytes of a row of `result.Row`: a dictionary of some thirty numbers, and its text
-_PATCHES = 2**28  # bytes that the patches of a convolution take on a GPU at most
 _COMPILER = 120 * 2**20  # bytes that numba takes to compile the step of a large network
 _LIBRARIES = 20 * 2**20  # bytes that BLAS and scikit-learn take when they are first used
 
@@ -73,7 +73,7 @@ def check_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
         available = free_memory() if needed else 0
         if needed > available:
             fewer = ", or fewer seeds" if len(config.seeds) > 1 else ""
-            smaller = "smaller hidden layers" if config.backbone == "mlp" else "fewer channels"
+            smaller = "fewer channels" if config.takes_images else "smaller hidden layers"
             raise MemoryLimitError(
                 f"this configuration needs about {format_bytes(needed)} of {kind} and "
                 f"{format_bytes(available)} are available: use {smaller}, a smaller latent_dim or "
@@ -148,7 +148,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     data = standardised or dataset.x_train.nbytes + sum(x.nbytes for x in others)
     data += dataset.y_train.nbytes
     # The patches of 3 x 3 kernels are nine times the images; on a CPU few exist at once.
-    patches = 0 if config.backbone == "mlp" else min(_PATCHES, 9 * E * B * widest * size)
+    patches = min(PATCHES, 9 * E * B * widest * size) if config.takes_images else 0
     device = data + orders + max(4 * parameters, vectors + buffers + patches + inference)
     host = measured + max(drawn, orders, measuring, histogram, saving + saved)
     return RequiredMemory(_with_losses(host), _with_losses(device))

@@ -67,14 +67,14 @@ def make_parts(
 def _make_backbone(config: TrainConfig, data: DatasetDescription, *place: Any) -> Sequential:
     """Return the backbone of a configuration; raises ConfigError for images that are none."""
     make, changes = BACKBONES[config.backbone], {"crop": config.crop, "flip": config.flip}
-    if config.backbone == "mlp":
+    if not config.takes_images:
         hidden = (config.hidden, config.activation, config.dropout)
         backbone = make(data.num_features, *hidden, *place)
         if not any(changes.values()):
             return backbone
     shape = data.image_shape if len(data.image_shape) == 3 else (*data.image_shape, 1)
     if len(shape) != 3:
-        names = [f"backbone {config.backbone}"] * (config.backbone != "mlp")
+        names = [f"backbone {config.backbone}"] * config.takes_images
         names += [name for name, asked in changes.items() if asked]
         need = "needs" if len(names) == 1 else "need"
         raise ConfigError(
@@ -82,7 +82,7 @@ def _make_backbone(config: TrainConfig, data: DatasetDescription, *place: Any) -
             f"{data.num_features} features: use backbone mlp without crop and flip, or store "
             "them as (N, rows, columns) or (N, rows, columns, channels)"
         )
-    if config.backbone == "mlp":
+    if not config.takes_images:
         backbone = Sequential({"flatten": Flatten(backbone.backend), **backbone.children})
     else:
         stem = (config.stem_stride,) if config.backbone == "resnet" else ()

@@ -81,7 +81,7 @@ class Trainer:
         self.dataset = dataset
         self.keep_going = keep_going
         self.diverged: dict[int, str] = {}
-        if config.backbone != "mlp" and config.batch_norm and len(dataset.x_train) == 1:
+        if config.takes_images and config.batch_norm and len(dataset.x_train) == 1:
             raise ConfigError("a single training sample has no statistics: do without batch_norm")
         self.backend = get_backend(config.device)
         self.network = make_network(config, dataset, self.backend)

@@ -85,7 +85,7 @@ def test_patches_of_some_images_at_a_time(
     place = cuda_stand_in.to_device, cuda_stand_in.to_host
     (H, W), *windows = GEOMETRIES["common"]
     taken = np.prod(output_size((H, W), *windows)) * np.prod(windows[0]) * 2 * 8  # by an image
-    monkeypatch.setattr("lpc_scratch.backend.cuda.image_ops.SCRATCH", images * taken)
+    monkeypatch.setattr("lpc_scratch.backend.cuda.image_ops.PATCHES", images * taken)
     arguments = convolution(name, rng, GEOMETRIES["common"], stack, shared=shared)
     assert_agrees((cuda_stand_in.ops, *place), name, arguments, stack, np.float64, 1e-11)
 

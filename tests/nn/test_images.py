@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
+from lpc_scratch.nn.backbones import cnn, resnet
 from lpc_scratch.nn.gradcheck import assert_layer_gradients
 from lpc_scratch.nn.layers import (
     ACTIVATIONS,
@@ -397,3 +398,28 @@ def test_members_are_changed_as_each_is_alone_and_at_every_step_anew(backend, rn
 def test_crop_by_no_pixel_or_by_too_many_is_refused(padding):
     with pytest.raises(ValueError, match=f"padding must be from 1 to 16383, not {padding}"):
         RandomCrop(padding)
+
+
+@pytest.mark.parametrize("window", [[3, 3], (3, 3, 3), 3.0, (0, 1)])
+def test_a_window_is_one_or_two_whole_numbers(window):
+    with pytest.raises(ValueError, match="window must be"):
+        Conv2d(1, 1, window)
+
+
+@pytest.mark.parametrize("settings", [{"momentum": 5}, {"epsilon": -1}, {"channels": 0}])
+def test_batch_norm_refuses_what_is_out_of_bounds(settings):
+    with pytest.raises(ValueError, match="momentum above 0"):
+        BatchNorm(**{"channels": 2, **settings})
+
+
+def test_glorot_counts_the_places_at_which_a_pixel_meets_a_kernel():
+    layer = Conv2d(64, 64, 3)
+    layer.initialize("glorot", [np.random.default_rng(0)])
+    bound = (6 / (9 * 64 + 9 * 64)) ** 0.5  # as torch.nn.init.xavier_uniform_
+    assert 0.99 * bound < np.abs(layer.W).max() <= bound
+
+
+@pytest.mark.parametrize("build", [cnn, resnet])
+def test_a_backbone_makes_nothing_of_no_images(build):
+    backbone = build(3, (4, 6), dtype=np.float64)
+    assert backbone.predict(np.empty((0, 8, 8, 3))).shape[0] == 0

@@ -512,3 +512,24 @@ print("numpy" in sys.modules, "matplotlib" in sys.modules)
 def test_package_has_no_other_attributes():
     with pytest.raises(ImportError, match="cannot import name 'load_runs'"):
         from lpc_scratch import load_runs  # noqa: F401
+
+
+def test_images_of_another_shape_are_refused_by_a_trained_network(tmp_path):
+    rng, parts = np.random.default_rng(0), ("train", "test")
+    arrays = {f"x_{part}": rng.integers(0, 256, (8, 5, 7, 3), np.uint8) for part in parts}
+    arrays |= {f"y_{part}": np.arange(8) % 2 for part in parts}
+    np.savez(tmp_path / "data.npz", **arrays)
+    turned = {k: a.reshape(8, 7, 5, 3) if a.ndim == 4 else a for k, a in arrays.items()}
+    np.savez(tmp_path / "turned.npz", **turned)
+    config = TrainConfig(
+        dataset=str(tmp_path / "data.npz"), backbone="resnet", channels=(4,), epochs=1, batch_size=4
+    )
+    folder = tmp_path / "run"
+    train(config, recorder=RunFolder(folder))
+    other = dataclasses.replace(config, dataset=str(tmp_path / "turned.npz"), epochs=2)
+    with pytest.raises(RunFolderError, match=r"inputs of the shape \(5, 7, 3\), and the data have"):
+        train(other, recorder=RunFolder(folder, resume=True))
+    described = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(described | {"image_shape": [7, 5, 3]}))
+    with pytest.raises(RunFolderError, match=r"inputs of the shape \(5, 7, 3\), and the data have"):
+        load_run(folder)

@@ -3,7 +3,7 @@
 What they compute stands in `image_reference`. A convolution writes out what its kernel sees, and
 multiplies; that takes memory, which is given back at once to CuPy's pool. While a graph is recorded
 that is the graph's own pool, whose addresses stay its own, and one layer's patches lie where
-another's were. Where they would take more than `SCRATCH`, they are made for some images at a time.
+another's were. Where they would take more than `PATCHES`, they are made for some images at a time.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,7 @@ from lpc_scratch.backend.cuda.products import add_bias, product
 from lpc_scratch.backend.cuda.sums import Slabs
 from lpc_scratch.backend.image_reference import NO_PADDING, Padding, Pair, as_rows, output_size
 from lpc_scratch.backend.reference import Reference
-
-SCRATCH = 2**28  # bytes that patches may take at once
+from lpc_scratch.backend.scratch import PATCHES
 
 
 class ImageOps(Reference):
@@ -285,10 +284,10 @@ def _parts(
     *members, images, H, W, C = shape
     places = prod(output_size((H, W), window, stride, padding))
     each = 0 if _sees_pixels(window, stride, padding) else places * prod(window) * C * itemsize
-    if prod(members) * images * each <= SCRATCH:
+    if prod(members) * images * each <= PATCHES:
         yield (), slice(0, images)
         return
-    step = max(1, SCRATCH // each)
+    step = max(1, PATCHES // each)
     for member in np.ndindex(*stack):
         for start in range(0, images, step):
             yield member, slice(start, start + step)

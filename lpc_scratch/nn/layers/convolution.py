@@ -63,7 +63,8 @@ class Conv2d(Linear):
         if min(channels, filters) < 1:
             raise ValueError(f"channels and filters must be at least 1, not {channels}, {filters}")
         self.channels = channels
-        super().__init__(self.window[0] * self.window[1] * channels, filters, stack, dtype, backend)
+        self.places = self.window[0] * self.window[1]
+        super().__init__(self.places * channels, filters, stack, dtype, backend)
         if not bias:
             self.parameter_names = ("W",)
 
@@ -119,6 +120,8 @@ class Conv2d(Linear):
 def pair(name: str, value: int | Pair, least: int = 1) -> Pair:
     """Return a number for rows and one for columns, each at least so large."""
     both = value if isinstance(value, tuple) else (value, value)
+    if len(both) != 2 or not all(isinstance(number, int) for number in both):
+        raise ValueError(f"{name} must be a whole number or two in a tuple, not {value!r}")
     if min(both) < least:
         raise ValueError(f"{name} must be at least {least}, not {value}")
     return both

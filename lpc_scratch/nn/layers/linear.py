@@ -31,6 +31,8 @@ class Linear(Layer):
 
     parameter_names: tuple[str, ...] = ("W", "b")
     hands_over = True
+    places = 1
+    """At how many places an input meets a column of W."""
     primitives: ClassVar[tuple[str, ...]] = ("affine", "matmul", "sum_rows")
 
     def __init__(
@@ -94,7 +96,7 @@ class Linear(Layer):
     def initialize(self, initializer: str, generators: Sequence[np.random.Generator]) -> None:
         """Draw W and b in float64 and round them, so that float32 and float64 start alike."""
         *_, fan_in, fan_out = self.W.shape
-        drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out) for rng in generators]
+        drawn = [INITIALIZERS[initializer](rng, fan_in, fan_out, self.places) for rng in generators]
         for name, draws in zip(("W", "b"), zip(*drawn, strict=True), strict=True):
             parameter = getattr(self, name)
             host = np.stack(draws).reshape(parameter.shape).astype(parameter.dtype)

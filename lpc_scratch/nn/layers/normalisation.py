@@ -33,6 +33,11 @@ class BatchNorm(Layer):
     ----------
     scale, shift, running_mean, running_variance : array (..., 1, C)
         Parameters, and state; they begin at 1, 0, 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        For channels, momentum or epsilon out of these bounds.
     """
 
     parameter_names = ("scale", "shift")
@@ -50,6 +55,11 @@ class BatchNorm(Layer):
         epsilon: float = 1e-5,
     ) -> None:
         super().__init__(backend)
+        if channels < 1 or not 0 < momentum <= 1 or not epsilon > 0:
+            raise ValueError(
+                "channels must be at least 1, momentum above 0 and at most 1 and epsilon above 0, "
+                f"not {channels}, {momentum}, {epsilon}"
+            )
         self.momentum, self.epsilon = momentum, epsilon
         xp, shape = self.backend.xp, (*stack, 1, channels)
         self.scale, self.shift = xp.zeros(shape, dtype), xp.zeros(shape, dtype)
