@@ -415,7 +415,7 @@ DAMAGES = {
     ),
     "images of another size": (
         describe(image_shape=[9, 8]),
-        r"model\.safetensors has 64 inputs in hidden\.0\.W, and dataset\.json describes 72",
+        r"trained on inputs of the shape \(8, 8\), and the data have \(9, 8\)",
     ),
     "fewer classes": (
         describe(class_names=TEN[:9]),
