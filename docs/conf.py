@@ -15,6 +15,7 @@ include_patterns = [
     "notebooks/README.md",
     "notebooks/0*.ipynb",
     "results/README.md",
+    "results/cifar-10/README.md",
     "results/geometry/README.md",
     "results/robustness/README.md",
     "benchmarks/README.md",
