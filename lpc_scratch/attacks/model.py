@@ -10,6 +10,7 @@ from data_utils import DatasetDescription
 from lpc_scratch.attacks.objectives import Objective, cross_entropy, margin
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
+from lpc_scratch.nn.inference import chunk_of
 from lpc_scratch.nn.inputs import Standardisation, as_inputs
 from lpc_scratch.nn.network import Network
 from lpc_scratch.runs.run import Run
@@ -134,7 +135,7 @@ class PixelModel:
 
     def chunks(self, images: Array) -> list[slice]:
         """Return slices of rows, of `CHUNK` at most, that cover images (..., N, I)."""
-        count, size = images.shape[-2], max(min(CHUNK, _NUMBERS // self.network.widest), 1)
+        count, size = images.shape[-2], chunk_of(self.network.widest, CHUNK, _NUMBERS)
         return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
     def checked_images(self, images: ArrayLike) -> Array:

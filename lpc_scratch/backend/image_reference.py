@@ -30,6 +30,11 @@ def output_size(size: Pair, window: Pair, stride: Pair, padding: Padding = NO_PA
     return rows, columns
 
 
+def sees_pixels(window: Pair, stride: Pair, padding: Padding) -> bool:
+    """Return whether a kernel sees every pixel by itself: its patches are the image."""
+    return window == stride == (1, 1) and padding == NO_PADDING
+
+
 class ImageReference:
     """The primitives of images over one array module; a part of `reference.Reference`."""
 
@@ -44,7 +49,7 @@ class ImageReference:
         size = output_size((H, W), window, stride, padding)
         padded = self.xp.pad(x, [(0, 0)] * len(batch) + [*padding, (0, 0)])
         seen = self.xp.empty((*batch, *size, *window, C), x.dtype)
-        for i, j, part in _places(window, stride, size):
+        for i, j, part in places(window, stride, size):
             seen[..., i, j, :] = padded[part]
         return seen.reshape(*batch[:-1], batch[-1] * prod(size), prod(window) * C)
 
@@ -96,7 +101,7 @@ class ImageReference:
         dseen = self.matmul(as_rows(dy), W.mT).reshape(*batch, h, w, *window, C)
         (top, bottom), (left, right) = padding
         padded = xp.zeros((*batch, top + H + bottom, left + W_ + right, C), dy.dtype)
-        for i, j, part in _places(window, stride, (h, w)):
+        for i, j, part in places(window, stride, (h, w)):
             padded[part] += dseen[..., i, j, :]
         dx = xp.empty((*batch, *shape), dy.dtype) if out is None else out
         dx[...] = padded[..., top : top + H, left : left + W_, :]
@@ -122,7 +127,7 @@ class ImageReference:
         y[...] = x[_seen_at(0, 0, stride, size)]
         if position is not None:
             position[...] = 0
-        for i, j, part in _places(window, stride, size):
+        for i, j, part in places(window, stride, size):
             if position is not None:
                 position[x[part] > y] = i * window[1] + j
             xp.maximum(y, x[part], out=y)
@@ -140,7 +145,7 @@ class ImageReference:
         """dx (..., B, *shape): dy where the largest value was, summed over windows; else 0."""
         dx = self.xp.empty((*dy.shape[:-3], *shape), dy.dtype) if out is None else out
         dx[...] = 0
-        for i, j, part in _places(window, stride, dy.shape[-3:-1]):
+        for i, j, part in places(window, stride, dy.shape[-3:-1]):
             dx[part] += dy * (position == i * window[1] + j)
         return dx
 
@@ -288,7 +293,7 @@ def _share(words: Array, parts: int) -> Array:
     return ((words & np.uint64(0xFFFF)) * np.uint64(parts) >> np.uint64(16)).astype(np.int64)
 
 
-def _places(window: Pair, stride: Pair, size: Pair) -> Iterator[tuple[int, int, Any]]:
+def places(window: Pair, stride: Pair, size: Pair) -> Iterator[tuple[int, int, Any]]:
     """Yield every place (i, j) of a kernel, and the index of the pixels that it sees there."""
     for i in range(window[0]):
         for j in range(window[1]):

@@ -1,13 +1,12 @@
 """Convolution and pooling on a CPU; what the primitives compute stands in `reference`."""
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from lpc_scratch.backend import patches, winograd
 from lpc_scratch.backend.array import Array
-from lpc_scratch.backend.image_reference import Padding, Pair, output_size
+from lpc_scratch.backend.image_reference import Padding, Pair, output_size, places, sees_pixels
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import scratch
 from lpc_scratch.backend.units import Unit, run_units, sum_units, units
@@ -57,7 +56,7 @@ class ConvolutionOps(Reference):
         dW = _result(out, (*stack, rows, dy.shape[-1]), dy)
         for m in np.ndindex(stack):
             one, upstream = _member(x, m), np.ascontiguousarray(dy[m])
-            if _is_plain(window, stride, padding):
+            if sees_pixels(window, stride, padding):
                 _plain_gradient(one, upstream, dW[m])
             elif _is_tiled(window, stride, upstream):
                 winograd.weight_gradient(one, upstream, window[1], stride[1], padding, dW[m])
@@ -126,16 +125,12 @@ def _convolve(
     x: Array, W: Array, b: Array | None, window: Pair, stride: Pair, padding: Padding, out: Array
 ) -> None:
     """Convolve the images of one member in the way that suits their shape."""
-    if _is_plain(window, stride, padding):
+    if sees_pixels(window, stride, padding):
         _plain(x, W, b, out)
     elif _is_tiled(window, stride, out):
         winograd.convolve(x, W, b, window[1], stride[1], padding, out)
     else:
         patches.convolve(x, W, b, window, stride, padding, out)
-
-
-def _is_plain(window: Pair, stride: Pair, padding: Padding) -> bool:
-    return window == stride == (1, 1) and padding == ((0, 0), (0, 0))
 
 
 def _is_tiled(window: Pair, stride: Pair, y: Array) -> bool:
@@ -172,7 +167,8 @@ def _pool(x: Array, window: Pair, stride: Pair, y: Array, position: Array) -> No
         images, _ = unit
         largest, where = y[images], position[images]
         larger = scratch(largest.shape, bool)
-        for place, pixels in enumerate(_places(x[images], window, stride, largest.shape)):
+        for place, (_, _, seen) in enumerate(places(window, stride, largest.shape[1:3])):
+            pixels = x[images][seen]
             if place:
                 np.greater(pixels, largest, out=larger)
                 np.maximum(pixels, largest, out=largest)
@@ -189,17 +185,11 @@ def _pool_backward(dy: Array, position: Array, window: Pair, stride: Pair, dx: A
         part, where = dy[images], position[images]
         chosen, share = scratch(part.shape, bool), scratch(part.shape, part.dtype)
         dx[images] = 0
-        for place, pixels in enumerate(_places(dx[images], window, stride, part.shape)):
+        for place, (_, _, seen) in enumerate(places(window, stride, part.shape[1:3])):
+            pixels = dx[images][seen]
             pixels += np.multiply(part, np.equal(where, place, out=chosen), out=share)
 
     run_units(run, units(len(dx), 1, math.prod(dx.shape[1:])))
-
-
-def _places(x: Array, window: Pair, stride: Pair, shape: tuple[int, ...]) -> Iterator[Array]:
-    """Yield, for every place of a window, the pixels that the windows have there."""
-    (sh, sw), (_, H, width, _) = stride, shape
-    for i, j in np.ndindex(window):
-        yield x[:, i : i + sh * (H - 1) + 1 : sh, j : j + sw * (width - 1) + 1 : sw]
 
 
 def _result(out: Array | None, shape: tuple[int, ...], like: Array) -> Array:

@@ -93,6 +93,9 @@ def _chunks(network: Network, x: ArrayLike) -> Iterator[Array]:
         yield array[start : start + rows]
 
 
-def chunk_of(widest: int) -> int:
-    """Return how many rows are evaluated at once where the largest output has such a size."""
-    return max(min(CHUNK, _NUMBERS // widest), 1)
+def chunk_of(widest: int, most: int = CHUNK, numbers: int = _NUMBERS) -> int:
+    """Return how many rows go through a network at once whose largest output has such a size.
+
+    They are at most so many, and a layer makes no more numbers of them.
+    """
+    return max(min(most, numbers // widest), 1)

@@ -18,7 +18,14 @@ from lpc_scratch.backend.cuda.generators import DeviceGenerators
 from lpc_scratch.backend.cuda.kernels import blocks, launch, plain, result
 from lpc_scratch.backend.cuda.products import add_bias, product
 from lpc_scratch.backend.cuda.sums import Slabs
-from lpc_scratch.backend.image_reference import NO_PADDING, Padding, Pair, as_rows, output_size
+from lpc_scratch.backend.image_reference import (
+    NO_PADDING,
+    Padding,
+    Pair,
+    as_rows,
+    output_size,
+    sees_pixels,
+)
 from lpc_scratch.backend.reference import Reference
 from lpc_scratch.backend.scratch import PATCHES
 
@@ -28,7 +35,7 @@ class ImageOps(Reference):
 
     def patches(self, x: Array, window: Pair, stride: Pair, padding: Padding) -> Array:
         """Return what a kernel sees, (..., B H' W', kh kw C): x itself if that is every pixel."""
-        if _sees_pixels(window, stride, padding):
+        if sees_pixels(window, stride, padding):
             return as_rows(plain(x))
         *batch, H, W, C = x.shape
         places = prod(output_size((H, W), window, stride, padding))
@@ -97,7 +104,7 @@ class ImageOps(Reference):
         for member, images in _parts(dx.shape, stack, *geometry, dx.itemsize):
             dpart, target = as_rows(_part(dy, member, images)), _part(dx, member, images)
             weights = (W[member] if W.ndim > 2 else W).mT
-            if _sees_pixels(*geometry):
+            if sees_pixels(*geometry):
                 product(dpart, weights, as_rows(target))
             else:
                 _launch("patches_backward", target, product(dpart, weights), target, *sizes)
@@ -264,11 +271,6 @@ def _windows(
     return tuple(map(np.int32, (*shape, *window, *stride, top, left, *size)))
 
 
-def _sees_pixels(window: Pair, stride: Pair, padding: Padding) -> bool:
-    """Return whether every patch is one pixel, and every pixel one patch."""
-    return window == stride == (1, 1) and padding == NO_PADDING
-
-
 def _parts(
     shape: tuple[int, ...],
     stack: tuple[int, ...],
@@ -283,7 +285,7 @@ def _parts(
     """
     *members, images, H, W, C = shape
     places = prod(output_size((H, W), window, stride, padding))
-    each = 0 if _sees_pixels(window, stride, padding) else places * prod(window) * C * itemsize
+    each = 0 if sees_pixels(window, stride, padding) else places * prod(window) * C * itemsize
     if prod(members) * images * each <= PATCHES:
         yield (), slice(0, images)
         return

@@ -1,5 +1,6 @@
 """Augmentation: in training, every image is shown a little differently each time."""
 
+from abc import abstractmethod
 from math import prod
 from typing import Any
 
@@ -44,13 +45,13 @@ class Augmentation(Layer):
         """y = x."""
         return x
 
+    @abstractmethod
     def changed(self, x: Array, words: Array, out: Array) -> Array:
         """Return images changed as their words say."""
-        raise NotImplementedError
 
+    @abstractmethod
     def changed_back(self, dy: Array, words: Array, out: Array) -> Array:
         """Return the gradient of what was changed."""
-        raise NotImplementedError
 
     def output_shape(self, shape: Shape) -> Shape:
         """(H, W, C), as it is."""
