@@ -67,7 +67,7 @@ class TorchData:
     ) -> None:
         x = torch.from_numpy(dataset.x_train)
         self.raw = device == "cuda" or batch >= 128
-        self.scale, self.shift = dataset.scale, dataset.shift
+        self.scale, self.shift = float(dataset.scale), float(dataset.shift)
         self.dtype = dtype
         self.x = (x if self.raw else self._standardised(x)).to(device)
         self.y = torch.from_numpy(dataset.y_train).to(device)

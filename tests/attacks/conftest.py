@@ -84,7 +84,7 @@ def make_model(rng):
         )
         network.parameters *= 3 if images else 6  # logits that differ by more than 1
         for state in network.named_state().values():
-            state += np.linspace(-0.3, 0.3, state.shape[-1])
+            state += network.backend.xp.linspace(-0.3, 0.3, state.shape[-1])
         return PixelModel(network, describe(image_shape))
 
     return make
