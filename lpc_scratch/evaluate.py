@@ -22,10 +22,11 @@ from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_r
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.report import TITLES, write_report
-from lpc_scratch.evaluation.robustness import L2, LINF, evaluate_robustness
+from lpc_scratch.evaluation.robustness import evaluate_robustness
 from lpc_scratch.evaluation.subject import Subject, load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import evaluate_transfer
+from lpc_scratch.evaluation.worst_case import AttackSettings
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tables import write_csv, write_text
 from lpc_scratch.plots.evaluation import save_evaluation_plots
@@ -41,10 +42,11 @@ class EvaluateCommand:
     """Measure what trained runs are worth beyond their accuracy, side by side, and write
     evaluation.csv, evaluation.md and plots.
 
-    robustness attacks the images, noise spoils them, ood shows inputs of another kind and the
-    network's own mistakes, calibration compares confidence with accuracy, transfer trains networks
-    anew (on half of the classes, on few samples, on wrong labels), training repeats the accuracies
-    that the run has recorded, and depth measures collapse in every layer, on training samples.
+    robustness attacks the images by all that there is and warns of masked gradients, noise spoils
+    them, ood shows inputs of another kind and the network's own mistakes, calibration compares
+    confidence with accuracy, transfer trains networks anew (on half of the classes, on few samples,
+    on wrong labels), training repeats the accuracies that the run has recorded, and depth measures
+    collapse in every layer, on training samples.
     """  # noqa: D205
 
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN [RUN ...]")]
@@ -53,12 +55,17 @@ class EvaluateCommand:
     """What to measure; all leaves out the suites that can measure nothing of a run."""
     samples: int = 1000
     """Samples that are looked at, at most; the same for all runs of a data set."""
-    epsilon: tuple[float, ...] = LINF
+    epsilon: tuple[float, ...] = AttackSettings.linf
     """Strengths of the attacks that bound every pixel, in pixel units from 0 to 1."""
-    epsilon_l2: tuple[float, ...] = L2
-    """Strengths of the attack that bounds the Euclidean length, in pixel units."""
-    attack_steps: int = 40
-    """Steps of the attack PGD, after each of its two starts."""
+    epsilon_l2: tuple[float, ...] = AttackSettings.l2
+    """Strengths of the attacks that bound the Euclidean length, in pixel units."""
+    attack_steps: int = AttackSettings.steps
+    """Steps of PGD and APGD, from each start for each loss or target; DDN takes five times as
+    many."""
+    attack_targets: int = AttackSettings.targets
+    """Classes that the targeted attacks try, the most likely wrong ones first."""
+    attack_queries: int = AttackSettings.queries
+    """Squares that the attack without gradients tries on an image."""
     steps: int = 1500
     """Optimiser steps of every network that is trained anew."""
     train_samples: int = 2000
@@ -82,7 +89,8 @@ class EvaluateCommand:
             raise ConfigError("no run is named: name one or more run folders")
         if not self.suite:
             raise ConfigError(f"suite is empty: choose from {', '.join(get_args(Suite))}")
-        least = {"samples": 2, "attack_steps": 1, "steps": 1, "train_samples": 1, "seed": 0}
+        ones = ("attack_steps", "attack_targets", "attack_queries", "steps", "train_samples")
+        least = {"samples": 2, "seed": 0} | dict.fromkeys(ones, 1)
         for name, minimum in least.items():
             if getattr(self, name) < minimum:
                 raise ConfigError(f"{name} must be at least {minimum}, not {getattr(self, name)}")
@@ -94,7 +102,13 @@ class EvaluateCommand:
     @property
     def suites(self) -> tuple[str, ...]:
         """The suites to run, in order."""
-        return tuple(suite for suite in TITLES if {suite, "all"} & set(self.suite))
+        return tuple(suite for suite in get_args(Suite)[:-1] if {suite, "all"} & set(self.suite))
+
+    @property
+    def attack_settings(self) -> AttackSettings:
+        """How strong the attacks are."""
+        strength = (self.attack_steps, self.attack_targets, self.attack_queries)
+        return AttackSettings(self.epsilon, self.epsilon_l2, *strength, self.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,8 +191,7 @@ def _run_suite(suite: str, subject: Subject, command: EvaluateCommand) -> Iterat
     seed, steps = command.seed, command.steps
     match suite:
         case "robustness":
-            epsilons = (command.epsilon, command.epsilon_l2)
-            return evaluate_robustness(subject, *epsilons, command.attack_steps, seed)
+            return evaluate_robustness(subject, command.attack_settings)
         case "noise":
             return evaluate_noise(subject, seed)
         case "ood":

@@ -14,6 +14,9 @@ COLUMNS = (
 )
 """Columns of `evaluation.csv`, in order."""
 
+FIRED = "fired"
+"""The measure of a warning: 1 where its number is above its level, 0 where not, nan without one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
@@ -23,7 +26,8 @@ class Measurement:
     ----------
     suite, test, measure : what was measured, how: "robustness", "pgd-linf", "accuracy"
     values : (E,) float, one for each network of the run; nan where it is not defined
-    level : strength of the test, if it has one: epsilon, a severity, a number of shots
+    level : strength of the test, if it has one: epsilon, a severity, a number of shots, the
+        threshold of a warning
     settings : all else that the number depends on
     """
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lpc_scratch.evaluation.measurement import LeftOut
-from lpc_scratch.files.markdown import mean_and_deviation, table
+from lpc_scratch.evaluation.measurement import FIRED, LeftOut
+from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 
 Rows = Sequence[dict[str, Any]]
 
 TITLES = {
     "robustness": "Robustness",
+    "masking": "Signs of gradient masking",
     "noise": "Noise and corruption",
     "ood": "Out-of-distribution and own mistakes",
     "calibration": "Calibration",
@@ -17,20 +18,23 @@ TITLES = {
     "training": "Training",
     "depth": "Collapse over depth",
 }
-"""Suites with their headings, in order."""
+"""Suites with their headings, in order; the signs of masking come with those of robustness."""
 
 
 def write_report(rows: Rows, left_out: Sequence[tuple[str, LeftOut]] = ()) -> str:
     """Return a section for each suite: a table of tests against runs, and what they depend on.
 
-    Values are means over a run's networks ± standard deviation. Reliability diagrams are left to
+    That on gradient masking also says which signs have fired for which network. Values are means over a run's networks ± standard deviation. Reliability diagrams are left to
     the figures. The last section says what was left out, of the runs that `left_out` pairs it with.
     """
     parts = ["# Evaluation"]
     for suite, title in TITLES.items():
         of_suite = [r for r in rows if r["suite"] == suite and "reliability" not in r["test"]]
         if of_suite:
-            parts += [f"## {title}", suite_table(of_suite), _settings(of_suite)]
+            signs = suite == "masking"
+            parts += [f"## {title}", masking_table(of_suite) if signs else suite_table(of_suite)]
+            parts += [_fired(of_suite)] if signs else []
+            parts += [_settings(of_suite)]
     if left_out:
         parts += ["## Left out", _reasons(left_out)]
     return "\n\n".join(parts) + "\n"
@@ -49,6 +53,38 @@ def suite_table(rows: Rows) -> str:
         for (test, level, measure), of_run in values.items()
     ]
     return table(["test", "level", "measure", *runs], lines)
+
+
+def masking_table(rows: Rows) -> str:
+    """Return the table of the signs of masking: a line for each, a column a run.
+
+    A number that is above its threshold, on any network of the run, is bold.
+    """
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    lines = []
+    for test in dict.fromkeys(row["test"] for row in rows):
+        number, *_ = of_test = [row for row in rows if row["test"] == test]
+        cells = []
+        for run in runs:
+            of_run = [row for row in of_test if row["run"] == run]
+            fired = any(row["value"] == 1 for row in of_run if row["measure"] == FIRED)
+            cell = mean_and_deviation([r["value"] for r in of_run if r["measure"] != FIRED])
+            cells.append(f"**{cell}**" if fired else cell)
+        lines.append([test, number["measure"], f"{number['level']:g}", *cells])
+    return table(["sign", "measure", "warns above", *runs], lines)
+
+
+def _fired(rows: Rows) -> str:
+    """Return which signs have fired for which network, a line each."""
+    fired: dict[tuple, list[str]] = {}
+    for row in rows:
+        if row["measure"] == FIRED:
+            network = tuple(row[name] for name in ("run", "seed", "gamma", "member"))
+            fired.setdefault(network, []).extend([row["test"]] * (row["value"] == 1))
+    return "\n".join(
+        f"- {run}, seed {seed}, gamma {exact(gamma)}: {', '.join(signs) or 'none fired'}."
+        for (run, seed, gamma, _), signs in fired.items()
+    )
 
 
 def _settings(rows: Rows) -> str:

@@ -1,101 +1,151 @@
-"""Accuracy under attack, the distance to the nearest boundary, and how steep the margin is."""
+"""Accuracy under attack, how little it takes to break an image, and signs that attacks mislead."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal
-
-import numpy as np
+from functools import partial
 
 from lpc_scratch.attacks import (
     AttackResult,
+    MinimalResult,
+    Norm,
     PixelModel,
+    apgd,
+    ddn,
     deepfool,
     fgsm,
-    margin_gradient_norm,
     pgd,
     square_attack,
 )
 from lpc_scratch.backend import Array
-from lpc_scratch.evaluation.measurement import Measurement
+from lpc_scratch.evaluation.distances import (
+    DEEPFOOL_SETTINGS,
+    Slopes,
+    measure_distances,
+    measure_slopes,
+)
+from lpc_scratch.evaluation.masking import signs_of_masking
+from lpc_scratch.evaluation.measurement import Finding, Measurement
 from lpc_scratch.evaluation.subject import Subject
+from lpc_scratch.evaluation.worst_case import (
+    NORMS,
+    SQUARE,
+    TRANSFER,
+    AttackedSample,
+    AttackSettings,
+    transferred,
+)
 
-LINF = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
-L2 = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 STARTS = 2
 STEP = 0.25  # of epsilon: smaller steps find fewer adversarials where logits are nearly flat
-QUERIES = 300
+DDN_STEPS = 5  # for each step of the attacks with a bound
+
+Attack = Callable[[Array, Array, float], AttackResult]
+"""An attack on images (N, I) with labels (N,) within an epsilon."""
 
 
-def evaluate_robustness(
-    subject: Subject, linf: tuple[float, ...], l2: tuple[float, ...], steps: int, seed: int
-) -> Iterator[Measurement]:
-    """Attack the sample of a subject.
+def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[Finding]:
+    """Attack the sample of a subject by all that there is.
 
-    Epsilons, in pixel units, are those of the largest change of a pixel, `linf`, and of the
-    Euclidean length, `l2`. PGD takes so many `steps` after each start; `seed` decides the random
-    starts and squares. Raises ConfigError if the run was not trained on images, or an epsilon is
+    Yields the accuracy in the worst case over all attacks for each image, and under each attack;
+    the shortest perturbations that any of them has found, and what DeepFool says of them; how steep
+    margin and loss are, and what that guarantees; and, as a suite of its own, the signs of gradient
+    masking. Raises ConfigError if the run was not trained on images, or for an epsilon that is
     negative or no number.
     """
     model = PixelModel.from_run(subject.run)
-    images, labels = model.pixels(subject.x), subject.y
-    shown = f"{len(images)} test images in [0, 1]"
-    pgd_settings = (
-        f"{steps} steps of epsilon * {STEP:g}, from the point of one full step and from a random "
-        f"one, up the cross-entropy and then the margin, {shown}"
-    )
+    sample = AttackedSample(model, model.pixels(subject.x), subject.y)
+    shown = f"{len(subject.y)} test images in [0, 1]"
+    found, texts = _attack_without_bound(sample, settings)
+    for norm in NORMS:
+        texts[norm] = _attack(sample, norm, settings) | texts.get(norm, {})
 
-    def attack_by_pgd(norm: Literal["linf", "l2"]) -> Callable[[float], AttackResult]:
-        def attack(epsilon: float) -> AttackResult:
-            length = STEP * epsilon or None
-            return pgd(
-                model, images, labels, epsilon, norm, steps, length, restarts=STARTS, seed=seed
-            )
+    clean = sample.correct.mean(axis=-1)
+    yield Measurement("robustness", "no attack", "accuracy", clean, 0.0, shown)
+    worst = "right after every attack; a perturbation counts for each norm and epsilon it fits in"
+    for norm in NORMS:
+        for epsilon in settings.epsilons(norm):
+            share = sample.worst_case(norm, epsilon).mean(axis=-1)
+            text = f"{worst}, {shown}"
+            yield Measurement("robustness", f"worst case, {norm}", "accuracy", share, epsilon, text)
+    for norm in NORMS:
+        for name, text in texts[norm].items():
+            for epsilon in settings.epsilons(norm):
+                share = sample.standing(norm, epsilon, name).mean(axis=-1)
+                text = f"{text}, {shown}"
+                yield Measurement("robustness", name, "accuracy", share, epsilon, text)
+    slopes = Slopes.measure(model, sample.images, sample.labels)
+    yield from measure_distances(sample, found, shown)
+    yield from measure_slopes(sample, slopes, shown)
+    yield from signs_of_masking(sample, found, slopes, settings)
 
-        return attack
 
-    attacks: tuple[tuple[str, tuple[float, ...], Callable[[float], AttackResult], str], ...] = (
-        ("fgsm", linf, lambda e: fgsm(model, images, labels, e), f"one step, {shown}"),
-        ("pgd-linf", linf, attack_by_pgd("linf"), pgd_settings),
-        ("pgd-l2", l2, attack_by_pgd("l2"), pgd_settings),
-        (
-            "square-linf",
-            linf,
-            lambda e: square_attack(model, images, labels, e, QUERIES, seed=seed),
-            f"{QUERIES} squares, no gradient, {shown}",
+def _attack_without_bound(
+    sample: AttackedSample, settings: AttackSettings
+) -> tuple[MinimalResult, dict[Norm, dict[str, str]]]:
+    """Look for short perturbations, and return those of DeepFool, and what the numbers depend on.
+
+    These attacks come first: what they break need not be shown to Square.
+    """
+    model, steps = sample.model, DDN_STEPS * settings.steps
+    found = sample.attack_without_bound("deepfool", settings.l2, partial(deepfool, model))
+    sample.attack_without_bound("ddn", settings.l2, partial(ddn, model, steps=steps))
+    fits = "right where the perturbation is longer than epsilon"
+    return found, {
+        "l2": {
+            "ddn": f"{steps} steps, then back to the boundary; {fits}",
+            "deepfool": f"{DEEPFOOL_SETTINGS}; {fits}",
+        }
+    }
+
+
+def _attack(sample: AttackedSample, norm: Norm, settings: AttackSettings) -> dict[str, str]:
+    """Attack the sample within every epsilon of a norm; return what the numbers depend on."""
+    attacks = _attacks(sample.model, norm, settings)
+    for epsilon in settings.epsilons(norm):
+        for name, (attack, _) in attacks.items():
+            left_only = name == SQUARE
+            sample.attack(name, norm, epsilon, partial(attack, epsilon=epsilon), left_only)
+    return {name: text for name, (_, text) in attacks.items()}
+
+
+def _attacks(
+    model: PixelModel, norm: Norm, settings: AttackSettings
+) -> dict[str, tuple[Attack, str]]:
+    """Return the attacks within a bound, and what they depend on, in order."""
+    steps, seed = settings.steps, settings.seed
+    targets = min(settings.targets, model.classes - 1)
+
+    def by_pgd(x: Array, y: Array, epsilon: float) -> AttackResult:
+        length = STEP * epsilon or None
+        return pgd(model, x, y, epsilon, norm, steps, length, restarts=STARTS, seed=seed)
+
+    def by_apgd(x: Array, y: Array, epsilon: float, targets: int = 0) -> AttackResult:
+        return apgd(model, x, y, epsilon, norm, steps, loss="both", targets=targets, seed=seed)
+
+    def by_transfer(x: Array, y: Array, epsilon: float) -> AttackResult:
+        return transferred(model, y, fgsm(model, x, y, epsilon))
+
+    with_gradients: dict[str, tuple[Attack, str]] = {
+        f"pgd-{norm}": (
+            by_pgd,
+            f"{steps} steps of epsilon * {STEP:g}, from the point of one full step and from a "
+            "random one, up the log-odds and then the margin",
         ),
-    )
-    for name, epsilons, attack, settings in attacks:
-        for epsilon in (0.0, *epsilons):
-            accuracy = np.atleast_1d(attack(epsilon).robust_accuracy)
-            yield Measurement("robustness", name, "accuracy", accuracy, epsilon, settings)
-    yield from _distances(model, images, labels, shown)
-
-
-def _distances(
-    model: PixelModel, images: Array, labels: Array, shown: str
-) -> Iterator[Measurement]:
-    """Yield DeepFool's distances to the boundary, and what the margin's slope says of them."""
-    settings = f"all classes, overshoot 0.02, at most 50 iterations, {shown}"
-    found = deepfool(model, images, labels)
-    for test, correct_only in (("deepfool", False), ("deepfool, correct only", True)):
-        summary = found.summary(correct_only)
-        for measure, values in (
-            ("rho", summary.rho),
-            ("median rho", summary.median_rho),
-            ("mean norm", summary.mean_norm),
-            ("median norm", summary.median_norm),
-            ("flipped share", summary.flipped_share),
-        ):
-            yield Measurement("robustness", test, measure, np.atleast_1d(values), settings=settings)
-    margins = margin_gradient_norm(model, images, labels)
-    slopes, heights = np.atleast_2d(margins.gradient_norm), np.atleast_2d(margins.margin)
-    distances = [
-        np.median(distance[height > 0]) if (height > 0).any() else np.nan
-        for distance, height in zip(np.atleast_2d(margins.distance), heights, strict=True)
-    ]
-    settings = f"logits; the slope is the norm of the margin's gradient, {shown}"
-    for measure, values in (
-        ("mean slope", slopes.mean(axis=-1)),
-        ("mean margin", heights.mean(axis=-1)),
-        ("median margin / slope, correct only", np.array(distances)),
-    ):
-        yield Measurement("robustness", "margin", measure, values, settings=settings)
+        f"apgd-{norm}": (by_apgd, f"{steps} steps up the log-odds and then the margin"),
+        f"apgd-t-{norm}": (
+            partial(by_apgd, targets=targets),
+            f"{steps} steps towards each of the {targets} likeliest other classes",
+        ),
+    }
+    if norm == "l2":
+        return with_gradients
+    of_others = {TRANSFER: (by_transfer, "what fgsm made on the other networks of the run")}
+    return {
+        "fgsm": (partial(fgsm, model), "one step"),
+        **with_gradients,
+        **(of_others if model.network.stack else {}),
+        SQUARE: (
+            partial(square_attack, model, iterations=settings.queries, seed=seed),
+            f"{settings.queries} squares, no gradient; it saw only the images that no other attack "
+            "had broken, and the others count as broken",
+        ),
+    }
