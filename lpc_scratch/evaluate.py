@@ -21,7 +21,7 @@ from lpc_scratch.evaluation.depth import evaluate_depth
 from lpc_scratch.evaluation.measurement import COLUMNS, Finding, LeftOut, tidy_rows
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
-from lpc_scratch.evaluation.report import TITLES, write_report
+from lpc_scratch.evaluation.report import write_report
 from lpc_scratch.evaluation.robustness import evaluate_robustness
 from lpc_scratch.evaluation.subject import Subject, load_subjects
 from lpc_scratch.evaluation.training import evaluate_training

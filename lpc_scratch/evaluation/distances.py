@@ -138,5 +138,8 @@ def measure_slopes(sample: AttackedSample, slopes: Slopes, shown: str) -> Iterat
 def _medians(values: Array, counted: Array) -> Array:
     """Return the median (E,) of the counted values (E, N) of each network; nan of none."""
     return np.array(
-        [np.median(row[mask]) if mask.any() else np.nan for row, mask in zip(values, counted, strict=True)]
+        [
+            np.median(row[mask]) if mask.any() else np.nan
+            for row, mask in zip(values, counted, strict=True)
+        ]
     )

@@ -1,12 +1,12 @@
 """Signs of gradient masking: does a network withstand attacks, or do attacks fail on it?
 
-An attack that follows gradients says nothing of a network whose gradients mislead it. Each sign here
-is a number that is small on a network that is attacked as well as it can be, and a threshold above
-which it warns. They follow Pintor et al. 2022, "Indicators of attack failure", arXiv 2106.09947
+An attack that follows gradients says nothing of a network whose gradients mislead it. Each sign is
+a number that is small on a network that is attacked as well as can be, and a threshold above which
+it warns. They follow Pintor et al. 2022, "Indicators of attack failure", arXiv 2106.09947
 (unavailable gradients, failures of transfer and of attacks without bound), and Carlini et al. 2019,
 "On evaluating adversarial robustness", arXiv 1902.06705 (attacks without gradients or from other
-networks that do better, large budgets). Signs for attacks that give up early or lose what they
-have found are missing, for those here do neither.
+networks that do better, large budgets). Signs of attacks that give up early, or lose what they
+have found, are missing: those here do neither.
 
 A sign that fires is no proof, and none that fires is none: the worst case over all attacks remains
 an upper bound of the accuracy under attack.

@@ -24,8 +24,9 @@ TITLES = {
 def write_report(rows: Rows, left_out: Sequence[tuple[str, LeftOut]] = ()) -> str:
     """Return a section for each suite: a table of tests against runs, and what they depend on.
 
-    That on gradient masking also says which signs have fired for which network. Values are means over a run's networks ± standard deviation. Reliability diagrams are left to
-    the figures. The last section says what was left out, of the runs that `left_out` pairs it with.
+    That on gradient masking also says which signs have fired for which network. Values are means
+    over a run's networks ± standard deviation. Reliability diagrams are left to the figures. The
+    last section says what was left out, of the runs that `left_out` pairs it with.
     """
     parts = ["# Evaluation"]
     for suite, title in TITLES.items():

@@ -6,7 +6,6 @@ from functools import partial
 from lpc_scratch.attacks import (
     AttackResult,
     MinimalResult,
-    Norm,
     PixelModel,
     apgd,
     ddn,
@@ -15,6 +14,7 @@ from lpc_scratch.attacks import (
     pgd,
     square_attack,
 )
+from lpc_scratch.attacks.ball import Norm
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.distances import (
     DEEPFOOL_SETTINGS,
@@ -70,8 +70,8 @@ def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[
         for name, text in texts[norm].items():
             for epsilon in settings.epsilons(norm):
                 share = sample.standing(norm, epsilon, name).mean(axis=-1)
-                text = f"{text}, {shown}"
-                yield Measurement("robustness", name, "accuracy", share, epsilon, text)
+                about = f"{text}, {shown}"
+                yield Measurement("robustness", name, "accuracy", share, epsilon, about)
     slopes = Slopes.measure(model, sample.images, sample.labels)
     yield from measure_distances(sample, found, shown)
     yield from measure_slopes(sample, slopes, shown)
@@ -86,13 +86,13 @@ def _attack_without_bound(
     These attacks come first: what they break need not be shown to Square.
     """
     model, steps = sample.model, DDN_STEPS * settings.steps
-    found = sample.attack_without_bound("deepfool", settings.l2, partial(deepfool, model))
-    sample.attack_without_bound("ddn", settings.l2, partial(ddn, model, steps=steps))
+    found = sample.attack_without_bound("deepfool-l2", settings.l2, partial(deepfool, model))
+    sample.attack_without_bound("ddn-l2", settings.l2, partial(ddn, model, steps=steps))
     fits = "right where the perturbation is longer than epsilon"
     return found, {
         "l2": {
-            "ddn": f"{steps} steps, then back to the boundary; {fits}",
-            "deepfool": f"{DEEPFOOL_SETTINGS}; {fits}",
+            "ddn-l2": f"{steps} steps, then back to the boundary; {fits}",
+            "deepfool-l2": f"{DEEPFOOL_SETTINGS}; {fits}",
         }
     }
 

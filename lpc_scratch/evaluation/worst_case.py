@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lpc_scratch.attacks import AttackResult, MinimalResult, Norm, PixelModel
+from lpc_scratch.attacks import AttackResult, MinimalResult, PixelModel
+from lpc_scratch.attacks.ball import Norm
 from lpc_scratch.attacks.settings import FAR
 from lpc_scratch.backend import Array
 
 NORMS: tuple[Norm, ...] = ("linf", "l2")
 
-SQUARE, TRANSFER = "square-linf", "fgsm-transfer"
+SQUARE, TRANSFER = "square-linf", "transfer-linf"
 """Attacks that follow no gradients of the network that they attack."""
 
 _ROUNDING = 1e-5  # relative and in pixel units: what projection onto a ball may lose in float32
@@ -116,7 +117,9 @@ class AttackedSample:
         norm it is.
         """
         noted = [
-            after for (_, of, size), after in self._standing.items() if (of, size) == (norm, epsilon)
+            after
+            for (_, of, size), after in self._standing.items()
+            if (of, size) == (norm, epsilon)
         ]
         fits = ~_exceeds(self.shortest[norm], epsilon)
         return np.logical_and.reduce([self.correct & ~fits, *noted])

@@ -33,6 +33,7 @@ def save_evaluation_plots(rows: Rows, folder: Path) -> list[Path]:
     """Write the figures of all suites that the rows hold as PNG, and return the files."""
     figures: dict[str, Callable[[Rows], Figure]] = {
         "robustness": plot_robustness,
+        "masking": plot_masking,
         "noise": plot_noise,
         "ood": plot_ood,
         "calibration": plot_calibration,
@@ -47,9 +48,29 @@ def save_evaluation_plots(rows: Rows, folder: Path) -> list[Path]:
 
 
 def plot_robustness(rows: Rows) -> Figure:
-    """Accuracy against epsilon, a panel for each attack."""
+    """Accuracy against epsilon, a panel for each attack and for the worst case over all of them."""
     rows = _of(rows, suite="robustness", measure="accuracy")
-    return _panels(rows, "epsilon (pixel units)", "accuracy")
+    clean = _of(rows, test="no attack")
+    attacked = [row for row in rows if row["test"] != "no attack"]
+    attacks = dict.fromkeys(row["test"] for row in attacked)
+    start = [{**row, "test": attack} for attack in attacks for row in clean]
+    return _panels([*start, *attacked], "epsilon (pixel units)", "accuracy")
+
+
+def plot_masking(rows: Rows) -> Figure:
+    """Accuracy under every attack and in the worst case, a panel for each norm and epsilon.
+
+    Where gradients mislead, attacks within the same epsilon do not agree.
+    """
+    rows = _of(rows, suite="robustness", measure="accuracy")
+    budgets: dict[str, dict[str, list]] = {}
+    for row in rows:
+        if row["test"] != "no attack":
+            norm = "l2" if row["test"].endswith("l2") else "linf"
+            attack = row["test"].removesuffix(norm).rstrip(" ,-")
+            of_budget = budgets.setdefault(f"{norm} {row['level']:g}", {})
+            of_budget.setdefault(attack, []).append(row)
+    return _points(budgets, _runs(rows), "accuracy")
 
 
 def plot_noise(rows: Rows) -> Figure:
@@ -87,30 +108,13 @@ def plot_transfer(rows: Rows) -> Figure:
 def plot_ood(rows: Rows) -> Figure:
     """AUROC of every score, a panel for each kind of foreign input."""
     rows = _of(rows, suite="ood", measure="AUROC")
-    runs = _runs(rows)
-    kinds: dict[str, dict[str, Rows]] = {}
+    kinds: dict[str, dict[str, list]] = {}
     for row in rows:
         kind, _, score = row["test"].rpartition(", ")
-        kinds.setdefault(kind, {}).setdefault(score, [])
-        kinds[kind][score] = [*kinds[kind][score], row]
-    figure = new_figure(_WIDE * len(kinds), 0.7 + 0.16 * (len(runs) + 1) * 5)
-    grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-    scores = list(dict.fromkeys(score for of_kind in kinds.values() for score in of_kind))
-    for axes, (kind, of_kind) in zip(grid, kinds.items(), strict=True):
-        for position, score in enumerate(scores):
-            for number, run in enumerate(runs):
-                values = [r["value"] for r in of_kind.get(score, []) if r["run"] == run]
-                values = [value for value in values if np.isfinite(value)]
-                if values:
-                    height = position + (number - (len(runs) - 1) / 2) * 0.7 / len(runs)
-                    style = {**_style(number), "linestyle": "none"}
-                    axes.errorbar(np.mean(values), height, xerr=np.std(values), **style)
+        kinds.setdefault(kind, {}).setdefault(score, []).append(row)
+    figure = _points(kinds, _runs(rows), "AUROC")
+    for axes in figure.axes:
         axes.axvline(0.5, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-        axes.set(title=kind, xlabel="AUROC", xlim=(-0.02, 1.02))
-        axes.set_yticks(range(len(scores)), scores)
-        axes.set_ylim(len(scores) - 0.5, -0.5)
-        tidy(axes)
-    _legend(figure, runs)
     return figure
 
 
@@ -156,6 +160,28 @@ def _pooled(rows: Rows) -> tuple[float, float, float]:
         for measure in ("confidence", "accuracy")
     )
     return confidence, accuracy, total
+
+
+def _points(panels: Mapping[str, Mapping[str, list]], runs: Sequence[str], xlabel: str) -> Figure:
+    """Draw shares along a line for each name, a panel for each group of them, a point a run."""
+    names = list(dict.fromkeys(name for of_panel in panels.values() for name in of_panel))
+    figure = new_figure(_WIDE * max(len(panels), 1), 0.7 + 0.16 * (len(runs) + 1) * len(names))
+    grid = figure.subplots(1, max(len(panels), 1), sharey=True, squeeze=False)
+    for axes, (title, of_panel) in paired(grid, panels.items()):
+        for position, name in enumerate(names):
+            for number, run in enumerate(runs):
+                values = [r["value"] for r in of_panel.get(name, []) if r["run"] == run]
+                values = [value for value in values if np.isfinite(value)]
+                if values:
+                    height = position + (number - (len(runs) - 1) / 2) * 0.7 / len(runs)
+                    style = {**_style(number), "linestyle": "none"}
+                    axes.errorbar(np.mean(values), height, xerr=np.std(values), **style)
+        axes.set(title=title, xlabel=xlabel, xlim=(-0.02, 1.02))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        tidy(axes)
+    _legend(figure, runs)
+    return figure
 
 
 def _panels(
