@@ -1,67 +1,16 @@
 """DeepFool: how far an image is from the nearest other class, to first order again and again."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lpc_scratch.attacks.loop import State, attack_in_chunks, until_flipped
+from lpc_scratch.attacks.minimal import MinimalResult
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.objectives import one_hot
-from lpc_scratch.attacks.result import AttackResult
 from lpc_scratch.attacks.settings import FAR, check_count, check_number
 from lpc_scratch.backend import Array
-
-
-@dataclass(frozen=True)
-class DeepFoolSummary:
-    """Robustness of each network, of shape (...); nan where no sample counts.
-
-    Attributes
-    ----------
-    samples : how many samples were attacked
-    flipped_share : share of them that were flipped; the others are in none of what follows
-    rho, median_rho : mean and median of ||r|| / ||x||, perturbation relative to image; without
-        images that are all black
-    mean_norm, median_norm : mean and median of ||r||, in pixel units
-    """
-
-    samples: Array
-    flipped_share: Array
-    rho: Array
-    median_rho: Array
-    mean_norm: Array
-    median_norm: Array
-
-
-@dataclass(frozen=True, eq=False)
-class DeepFoolResult(AttackResult):
-    """What DeepFool found: `perturbations` r, and whether the prediction was `flipped` by them."""
-
-    def summary(self, correct_only: bool = False) -> DeepFoolSummary:
-        """Return the robustness ρ of Moosavi-Dezfooli et al. 2016, and what goes with it.
-
-        Parameters
-        ----------
-        correct_only : bool
-            Leave out the samples that the network is wrong about before the attack.
-        """
-        norms = self.norms()
-        lengths = np.linalg.norm(self.images.astype(np.float64), axis=-1)
-        counted = self.correct if correct_only else np.ones_like(self.correct)
-        flipped = counted & self.flipped
-        samples = counted.sum(axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = norms / lengths
-            share = flipped.sum(axis=-1) / samples
-        seen = flipped & (lengths > 0)
-        return DeepFoolSummary(
-            samples,
-            share,
-            *(_over(np.mean, ratios, seen), _over(np.median, ratios, seen)),
-            *(_over(np.mean, norms, flipped), _over(np.median, norms, flipped)),
-        )
 
 
 def deepfool(
@@ -71,7 +20,7 @@ def deepfool(
     overshoot: float = 0.02,
     max_iterations: int = 50,
     clip: bool = True,
-) -> DeepFoolResult:
+) -> MinimalResult:
     """Perturb every image, by as little as it takes to first order, until its class is another.
 
     With s_c the logit of the class that the network sees, w_k = ds_k/dx - ds_c/dx and
@@ -108,7 +57,7 @@ def deepfool(
     def attack(state: State, _: Any) -> None:
         until_flipped(model, state, step, max_iterations)
 
-    return DeepFoolResult(**vars(attack_in_chunks(model, images, labels, attack, own_class=True)))
+    return MinimalResult(**vars(attack_in_chunks(model, images, labels, attack, own_class=True)))
 
 
 @np.errstate(over="ignore")  # a class that is infinitely far is not gone to
@@ -141,12 +90,3 @@ def _to_nearest_boundary(
         xp.copyto(r, w * factor[..., None], where=nearer[..., None])
         xp.copyto(distance, to_class, where=nearer)
     return r
-
-
-def _over(average: Any, values: Array, counted: Array) -> Array:
-    """Return an average over the counted samples of each network, (..., N) to (...)."""
-    rows, masks = (array.reshape(-1, values.shape[-1]) for array in (values, counted))
-    averages = [
-        average(row[mask]) if mask.any() else np.nan for row, mask in zip(rows, masks, strict=True)
-    ]
-    return np.array(averages).reshape(values.shape[:-1])

@@ -1,38 +1,20 @@
 """FGSM and PGD: up the gradient of a loss, within a distance epsilon of the image.
 
-For the cross-entropy both raise the log-odds against the true class. That is the same loss in
-another unit: its gradient has the same direction, also where that of the cross-entropy is lost in
-rounding.
+In place of the cross-entropy they raise the log-odds against the true class. That is the same loss
+in another unit: its gradient has the same direction, also where that of the cross-entropy is lost
+in rounding.
 """
-
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lpc_scratch.attacks.ball import Norm, project, random_start, steepest
+from lpc_scratch.attacks.climbs import Climb, Loss, check_climbs, climbs
 from lpc_scratch.attacks.loop import State, Step, attack_in_chunks, until_flipped
 from lpc_scratch.attacks.model import PixelModel
-from lpc_scratch.attacks.objectives import Objective, log_odds, margin
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import FAR, check_count, check_number
-from lpc_scratch.backend import Array, backend_of
-from lpc_scratch.errors import ConfigError
-
-Norm = Literal["linf", "l2"]
-Loss = Literal["cross-entropy", "margin", "both"]
-
-
-def _lag(logits: Array, labels: Array) -> tuple[Array, Array]:
-    """How far the true class is behind the best other one: the negative of its margin."""
-    value, gradient = margin(logits, labels)
-    return -value, -gradient
-
-
-_CLIMBED: dict[Loss, tuple[Objective, ...]] = {
-    "cross-entropy": (log_odds,),
-    "margin": (_lag,),
-    "both": (log_odds, _lag),
-}
+from lpc_scratch.attacks.settings import FAR, check_choice, check_count, check_number
+from lpc_scratch.backend import Array
 
 
 def fgsm(model: PixelModel, images: ArrayLike, labels: ArrayLike, epsilon: float) -> AttackResult:
@@ -46,7 +28,8 @@ def fgsm(model: PixelModel, images: ArrayLike, labels: ArrayLike, epsilon: float
     epsilon = min(epsilon, FAR)
 
     def attack(state: State, _: np.random.Generator) -> None:
-        leap = _ascent(model, state, log_odds, "linf", epsilon, length=epsilon)
+        (climb,) = climbs(model, state, "log-odds", 0)
+        leap = _ascent(model, state, climb, "linf", epsilon, length=epsilon)
         until_flipped(model, state, leap, 1)
 
     return attack_in_chunks(model, images, labels, attack)
@@ -62,6 +45,7 @@ def pgd(
     step_size: float | None = None,
     restarts: int = 1,
     loss: Loss = "both",
+    targets: int = 0,
     seed: int | np.random.Generator = 0,
 ) -> AttackResult:
     """Projected gradient descent: many small steps up the loss, each brought back into the ball.
@@ -93,10 +77,14 @@ def pgd(
         Length of a step; 2.5 ε / steps by default.
     restarts : int
         Starts, the first one included.
-    loss : {"both", "cross-entropy", "margin"}
-        What is climbed from each start: the cross-entropy, as in the paper; the lead of the best
-        other class, max_{k≠y} s_k - s_y (Carlini and Wagner 2017, arXiv 1608.04644); or first the
-        one and then the other. FGSM is outdone by construction unless it is "margin".
+    loss : {"both", "log-odds", "margin", "cross-entropy"}
+        What is climbed from each start: the log-odds against the true class; the lead of the best
+        other class, max_{k≠y} s_k - s_y (Carlini and Wagner 2017, arXiv 1608.04644); first the one
+        and then the other; or the cross-entropy, which has no gradient left where a network is too
+        sure. FGSM is outdone by construction by "both" and "log-odds".
+    targets : int
+        Above 0, what is climbed from each start is not the loss, but s_t - s_y for each of so many
+        classes t in turn: those that the network takes for the most likely wrong ones, or all.
     seed : int or Generator
         Decides the random starts, which all members share.
 
@@ -113,10 +101,8 @@ def pgd(
         For images or labels that cannot be.
     """
     check_number("epsilon", epsilon, zero=True)
-    if norm not in get_args(Norm):
-        raise ConfigError(f"norm must be linf or l2, not {norm!r}")
-    if loss not in get_args(Loss):
-        raise ConfigError(f"loss must be cross-entropy, margin or both, not {loss!r}")
+    check_choice("norm", norm, Norm)
+    check_climbs(loss, targets)
     check_count("steps", steps)
     check_count("restarts", restarts)
     if step_size is not None:
@@ -125,68 +111,30 @@ def pgd(
     length = min(step_size or 2.5 * epsilon / steps, FAR)
 
     def attack(state: State, generator: np.random.Generator) -> None:
+        climbed = climbs(model, state, loss, targets)
         for restart in range(restarts):
             start = state.images
             if restart:
-                noise = _in_ball(norm, epsilon, start.shape[-2:], generator).astype(start.dtype)
-                start = _project(norm, epsilon, start + model.backend.to_device(noise), start)
-            for objective in _CLIMBED[loss]:
+                start = random_start(norm, epsilon, start, generator)
+            for climb in climbed:
                 model.xp.copyto(state.adversarials, start, where=state.active[..., None])
                 if not restart:
-                    leap = _ascent(model, state, objective, norm, epsilon, length=epsilon)
+                    leap = _ascent(model, state, climb, norm, epsilon, length=epsilon)
                     until_flipped(model, state, leap, 1)
-                climb = _ascent(model, state, objective, norm, epsilon, length)
-                until_flipped(model, state, climb, steps)
+                ascent = _ascent(model, state, climb, norm, epsilon, length)
+                until_flipped(model, state, ascent, steps)
 
     return attack_in_chunks(model, images, labels, attack, seed)
 
 
 def _ascent(
-    model: PixelModel, state: State, objective: Objective, norm: Norm, epsilon: float, length: float
+    model: PixelModel, state: State, climb: Climb, norm: Norm, epsilon: float, length: float
 ) -> Step:
-    """Return the step that goes so far up the objective, within the ball about a chunk's images."""
+    """Return the step that goes so far up what is climbed, within the ball about the images."""
 
     def step(x: Array, logits: Array, target: Array, rows: Array) -> Array:
-        _, dlogits = objective(logits, target)
-        gradient = model.gradient(dlogits)
-        direction = model.xp.sign(gradient) if norm == "linf" else _normalise(gradient)
-        return _project(norm, epsilon, x + length * direction, state.images[..., rows, :])
+        _, dlogits = climb(logits, target, rows)
+        moved = x + length * steepest(norm, model.gradient(dlogits))
+        return project(norm, epsilon, moved, state.images[..., rows, :])
 
     return step
-
-
-def _project(norm: Norm, epsilon: float, x: Array, images: Array) -> Array:
-    """Bring x into the ball about the images, and then into [0, 1], which does not leave it."""
-    xp = backend_of(x).xp
-    if norm == "linf":
-        x = xp.clip(x, images - epsilon, images + epsilon)
-    else:
-        change = x - images
-        length = _length(change)
-        x = images + change * xp.minimum(1, epsilon / (length + (length == 0)))
-    return xp.clip(x, 0, 1)
-
-
-def _normalise(gradient: Array) -> Array:
-    """Divide by the Euclidean length (..., B, 1); a gradient of 0 stays 0."""
-    xp = backend_of(gradient).xp
-    largest = xp.abs(gradient).max(axis=-1, keepdims=True)
-    gradient = gradient / (largest + (largest == 0))  # the square of a tiny number would be 0
-    length = _length(gradient)
-    return gradient / (length + (length == 0))
-
-
-def _length(x: Array) -> Array:
-    xp = backend_of(x).xp
-    return xp.sqrt(xp.sum(x * x, axis=-1, keepdims=True))
-
-
-def _in_ball(
-    norm: Norm, epsilon: float, shape: tuple[int, ...], generator: np.random.Generator
-) -> Array:
-    """Return points (B, I) uniform in the ball, on the host."""
-    if norm == "linf":
-        return generator.uniform(-epsilon, epsilon, shape)
-    direction = generator.normal(size=shape)
-    radius = epsilon * generator.uniform(size=(shape[0], 1)) ** (1 / shape[1])
-    return direction * (radius / _length(direction))

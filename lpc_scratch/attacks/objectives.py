@@ -47,12 +47,22 @@ def margin(logits: Array, labels: Array) -> tuple[Array, Array]:
 
     Negative where the sample is misclassified.
     """
-    own = one_hot(labels, logits.shape[-1])
     others = logits.copy()
-    others[own] = -np.inf
-    value = (logits * own).sum(axis=-1) - others.max(axis=-1)
-    rival = one_hot(others.argmax(axis=-1), logits.shape[-1])
-    return value, own.astype(logits.dtype) - rival.astype(logits.dtype)
+    others[one_hot(labels, logits.shape[-1])] = -np.inf
+    return lead(logits, others.argmax(axis=-1), labels)
+
+
+def lag(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """How far the true class is behind the best other one: the negative of its margin."""
+    value, gradient = margin(logits, labels)
+    return -value, -gradient
+
+
+def lead(logits: Array, labels: Array, rivals: Array) -> tuple[Array, Array]:
+    """How far another class is ahead of the true one: s_t - s_y with the rivals t (..., B)."""
+    own, rival = (one_hot(classes, logits.shape[-1]) for classes in (labels, rivals))
+    gradient = rival.astype(logits.dtype) - own.astype(logits.dtype)
+    return (logits * rival).sum(axis=-1) - (logits * own).sum(axis=-1), gradient
 
 
 def one_hot(labels: Array, classes: int) -> Array:

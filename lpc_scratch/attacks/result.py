@@ -1,5 +1,6 @@
 """What an attack returns, and how it is counted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,9 +40,14 @@ class AttackResult:
         return self.correct.mean(axis=-1)
 
     @property
+    def robust(self) -> Array:
+        """Whether the network is right about an image before and after the attack, (..., N)."""
+        return self.correct & ~self.flipped
+
+    @property
     def robust_accuracy(self) -> Array:
         """Share (...) of the images that it is right about before and after the attack."""
-        return (self.correct & ~self.flipped).mean(axis=-1)
+        return self.robust.mean(axis=-1)
 
     @property
     def success_rate(self) -> Array:
@@ -57,3 +63,15 @@ class AttackResult:
         if norm == "l2":
             return np.sqrt((perturbations**2).sum(axis=-1))
         raise ValueError(f"norm must be l2 or linf, not {norm!r}")
+
+
+def worst_case(results: Iterable[AttackResult]) -> Array:
+    """Return whether the network withstands all attacks on the same images, (..., N) bool.
+
+    Raises ValueError if there is none, or they are of other images.
+    """
+    robust = [result.robust for result in results]
+    if not robust or len({each.shape for each in robust}) > 1:
+        shapes = [each.shape for each in robust]
+        raise ValueError(f"the worst case is that of attacks on the same images, not {shapes}")
+    return np.logical_and.reduce(robust)

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+from typing import Any, get_args
 
 from lpc_scratch.errors import ConfigError
 
@@ -21,3 +22,10 @@ def check_count(name: str, value: int, least: int = 1) -> None:
     """Raise ConfigError unless a setting is a whole number of at least `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def check_choice(name: str, value: str, choices: Any) -> None:
+    """Raise ConfigError unless a setting is one of the strings of a Literal."""
+    *others, last = get_args(choices)
+    if value not in (*others, last):
+        raise ConfigError(f"{name} must be {', '.join(others)} or {last}, not {value!r}")

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lpc_scratch.attacks import PixelModel, deepfool, fgsm, pgd, square_attack
+from lpc_scratch.attacks import PixelModel, apgd, ddn, deepfool, fgsm, pgd, square_attack
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.nn.backbones import mlp, of_rows, resnet
 from lpc_scratch.nn.layers import Linear
@@ -19,6 +19,16 @@ ATTACKS = {
     "pgd l2": lambda model, images, labels, epsilon=0.1: pgd(
         model, images, labels, epsilon, norm="l2", steps=10, restarts=2
     ),
+    "targeted pgd": lambda model, images, labels, epsilon=0.03: pgd(
+        model, images, labels, epsilon, steps=10, targets=2
+    ),
+    "apgd": lambda model, images, labels, epsilon=0.03: apgd(
+        model, images, labels, epsilon, steps=20, restarts=2
+    ),
+    "targeted apgd l2": lambda model, images, labels, epsilon=0.1: apgd(
+        model, images, labels, epsilon, norm="l2", steps=20, targets=2
+    ),
+    "ddn": lambda model, images, labels: ddn(model, images, labels, steps=100),
     "deepfool": lambda model, images, labels: deepfool(model, images, labels),
     "square": lambda model, images, labels, epsilon=0.03: square_attack(
         model, images, labels, epsilon, iterations=30
@@ -49,7 +59,7 @@ def attack(request):
     return ATTACKS[request.param]
 
 
-@pytest.fixture(params=[name for name in ATTACKS if name != "deepfool"])
+@pytest.fixture(params=[name for name in ATTACKS if name not in ("deepfool", "ddn")])
 def bounded_attack(request):
     """Run a test on every attack that takes an epsilon, with the norm that this bounds."""
     return ATTACKS[request.param], "l2" if "l2" in request.param else "linf"

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lpc_scratch.attacks import deepfool
-from lpc_scratch.attacks.deepfool import DeepFoolResult
+from lpc_scratch.attacks import MinimalResult, deepfool
 from lpc_scratch.errors import ConfigError
 
 
@@ -88,7 +87,7 @@ def test_summary_averages_relative_norms_over_flipped_samples():
     flags = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], bool)  # flipped, for two networks
     correct = np.array([[1, 1, 0, 1], [0, 0, 0, 0]], bool)
     after = np.broadcast_to(images + r, (2, 4, 2))
-    result = DeepFoolResult(images, after, correct, flags, np.ones((2, 4), int))
+    result = MinimalResult(images, after, correct, flags, np.ones((2, 4), int))
     summary = result.summary()
     assert summary.samples.tolist() == [4, 4]
     assert summary.flipped_share.tolist() == [0.75, 1]

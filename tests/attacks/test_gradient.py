@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lpc_scratch.attacks import fgsm, pgd
-from lpc_scratch.attacks.gradient import _in_ball
+from lpc_scratch.attacks.ball import in_ball
 from lpc_scratch.errors import ConfigError
 
 
@@ -149,13 +149,13 @@ def test_attacks_equal_those_by_autograd(make_model, rng, norm):
 
 
 def test_random_starts_are_uniform_in_the_ball(rng):
-    points = _in_ball("l2", 2.0, (20_000, 3), rng)
+    points = in_ball("l2", 2.0, (20_000, 3), rng)
     radii = np.linalg.norm(points, axis=-1)
     assert radii.max() <= 2
     # in three dimensions, the share within a radius grows with its cube
     assert np.mean(radii < 1) == pytest.approx(1 / 8, abs=0.01)
     assert points.mean(axis=0) == pytest.approx(np.zeros(3), abs=0.03)
-    points = _in_ball("linf", 2.0, (20_000, 3), rng)
+    points = in_ball("linf", 2.0, (20_000, 3), rng)
     assert np.abs(points).max() <= 2
     assert np.mean(np.abs(points) < 1) == pytest.approx(0.5, abs=0.01)
 
@@ -177,7 +177,8 @@ def test_pgd_stops_at_a_flip_and_counts_its_steps(digits_model, digits):
         ({"steps": 0}, "steps must be a whole number of at least 1, not 0"),
         ({"steps": 2.5}, "steps must be a whole number of at least 1, not 2.5"),
         ({"restarts": 0}, "restarts must be a whole number of at least 1, not 0"),
-        ({"loss": "dlr"}, "loss must be cross-entropy, margin or both, not 'dlr'"),
+        ({"loss": "dlr"}, "loss must be log-odds, margin, both or cross-entropy, not 'dlr'"),
+        ({"targets": -1}, "targets must be a whole number of at least 0, not -1"),
         ({"norm": "l1"}, "norm must be linf or l2, not 'l1'"),
         ({"step_size": 0}, "step_size must be a finite number above 0, not 0"),
         ({"step_size": np.inf}, "step_size must be a finite number above 0, not inf"),

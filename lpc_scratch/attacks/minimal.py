@@ -1,0 +1,75 @@
+"""What an attack without a bound returns: how little it took to change a network's mind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lpc_scratch.attacks.result import AttackResult
+from lpc_scratch.backend import Array
+
+
+@dataclass(frozen=True)
+class MinimalSummary:
+    """Robustness of each network, of shape (...); nan where no sample counts.
+
+    Attributes
+    ----------
+    samples : how many samples were attacked
+    flipped_share : share of them that were flipped; the others are in none of what follows
+    rho, median_rho : mean and median of ||r|| / ||x||, perturbation relative to image; without
+        images that are all black
+    mean_norm, median_norm : mean and median of ||r||, in pixel units
+    """
+
+    samples: Array
+    flipped_share: Array
+    rho: Array
+    median_rho: Array
+    mean_norm: Array
+    median_norm: Array
+
+
+@dataclass(frozen=True, eq=False)
+class MinimalResult(AttackResult):
+    """The shortest `perturbations` r that were found; `flipped` says where there is one.
+
+    What is attacked is the class that the network sees, be it the true one or not.
+    """
+
+    def norms(self, norm: str = "l2") -> Array:
+        """Return the sizes (..., N) of the perturbations; nan where none was found."""
+        return np.where(self.flipped, super().norms(norm), np.nan)
+
+    def summary(self, correct_only: bool = False) -> MinimalSummary:
+        """Return the robustness ρ of Moosavi-Dezfooli et al. 2016, and what goes with it.
+
+        Parameters
+        ----------
+        correct_only : bool
+            Leave out the samples that the network is wrong about before the attack.
+        """
+        norms = self.norms()
+        lengths = np.linalg.norm(self.images.astype(np.float64), axis=-1)
+        counted = self.correct if correct_only else np.ones_like(self.correct)
+        flipped = counted & self.flipped
+        samples = counted.sum(axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratios = norms / lengths
+            share = flipped.sum(axis=-1) / samples
+        seen = flipped & (lengths > 0)
+        return MinimalSummary(
+            samples,
+            share,
+            *(_over(np.mean, ratios, seen), _over(np.median, ratios, seen)),
+            *(_over(np.mean, norms, flipped), _over(np.median, norms, flipped)),
+        )
+
+
+def _over(average: Any, values: Array, counted: Array) -> Array:
+    """Return an average over the counted samples of each network, (..., N) to (...)."""
+    rows, masks = (array.reshape(-1, values.shape[-1]) for array in (values, counted))
+    averages = [
+        average(row[mask]) if mask.any() else np.nan for row, mask in zip(rows, masks, strict=True)
+    ]
+    return np.array(averages).reshape(values.shape[:-1])
