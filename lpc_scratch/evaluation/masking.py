@@ -32,6 +32,9 @@ from lpc_scratch.evaluation.worst_case import (
 UNBOUNDED = 0.5
 """An Linf epsilon in pixel units within which every image can become the same grey."""
 
+MARGINS = (1, 10)
+"""Median margins at which the cross-entropy has a gradient on every image."""
+
 LOST = 1e-12
 """A gradient shorter than this is 0 to attacks that divide by its length, as most do."""
 
@@ -85,8 +88,8 @@ OF_OTHERS = Sign(
     "transfer beats gradients",
     "share of all images",
     0.01,
-    "broken, at any of the Linf budgets, by what apgd-linf made of them on another network of the "
-    "run, and by none of the attacks that follow this network's gradients; a dash for a run of one",
+    "broken, at any of the Linf budgets, by what fgsm made of them on another network of the "
+    "run, and by none of the attacks that follow gradients of this one; a dash for a run of one",
 )
 TARGETS = Sign(
     "targets beat none",
@@ -103,10 +106,11 @@ NO_BOUND = Sign(
 )
 SCALE = Sign(
     "scale of the logits",
-    "change of accuracy",
+    "accuracy lost",
     0.05,
-    "APGD up the plain cross-entropy, at the largest Linf budget, with logits as they are and with "
-    "logits whose median margin is 1: the same answers, so that nothing should change",
+    "APGD up the plain cross-entropy, at the largest Linf budget: the accuracy that it leaves with "
+    "logits as they are, over the lower one of those with logits whose median margin is "
+    f"{' or '.join(map(str, MARGINS))}, which answer the same",
 )
 DEEPFOOL = Sign(
     "DeepFool overstates",
@@ -141,12 +145,12 @@ def signs_of_masking(
     yield from NO_BOUND.judge(np.atleast_1d(unbounded.robust_accuracy))
     by_scale = []
     for epsilon in sorted(linf)[-1:]:
-        one = _Scaled(sample.model, unit_scale(slopes.margins))
-        both = [
-            apgd(model, images, labels, epsilon, steps=steps, loss="cross-entropy")
-            for model in (sample.model, one)
+        factors = [size * unit_scale(slopes.margins) for size in MARGINS]
+        left = [
+            apgd(model, images, labels, epsilon, steps=steps, loss="cross-entropy").robust_accuracy
+            for model in (sample.model, *(_Scaled(sample.model, factor) for factor in factors))
         ]
-        by_scale.append(np.abs(np.subtract(*(result.robust_accuracy for result in both))))
+        by_scale.append(left[0] - np.min(left[1:], axis=0))
     yield from SCALE.judge(_largest(by_scale, len(right)))
     yield from DEEPFOOL.judge(overstatement(sample, first_order))
 

@@ -39,7 +39,7 @@ STEP = 0.25  # of epsilon: smaller steps find fewer adversarials where logits ar
 DDN_STEPS = 5  # for each step of the attacks with a bound
 
 Attack = Callable[[Array, Array, float], AttackResult]
-"""An attack on images (N, I) with labels (N,) within an epsilon."""
+"""An attack on images (N, I), with labels (N,), within an epsilon."""
 
 
 def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[Finding]:
@@ -102,8 +102,7 @@ def _attack(sample: AttackedSample, norm: Norm, settings: AttackSettings) -> dic
     attacks = _attacks(sample.model, norm, settings)
     for epsilon in settings.epsilons(norm):
         for name, (attack, _) in attacks.items():
-            left_only = name == SQUARE
-            sample.attack(name, norm, epsilon, partial(attack, epsilon=epsilon), left_only)
+            sample.attack(name, norm, epsilon, attack, left_only=name == SQUARE)
     return {name: text for name, (_, text) in attacks.items()}
 
 

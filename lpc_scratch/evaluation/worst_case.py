@@ -71,25 +71,24 @@ class AttackedSample:
         name: str,
         norm: Norm,
         epsilon: float,
-        run: Callable[[Array, Array], AttackResult],
+        run: Callable[[Array, Array, float], AttackResult],
         left_only: bool = False,
-    ) -> AttackResult | None:
+    ) -> None:
         """Attack the images within epsilon, and note what has become of them.
 
-        `run` takes images and labels. With `left_only` it gets only those that no attack within
-        this epsilon has broken on every network, and the others count as broken; where there are
-        none it is not called, and None is returned.
+        `run` takes images, labels and epsilon. With `left_only` it gets only the images that no
+        attack within this epsilon has broken on every network, and the others count as broken;
+        where there are none it is not called.
         """
         before = self.worst_case(norm, epsilon)
         rows = np.flatnonzero(before.any(axis=0)) if left_only else np.arange(len(self.labels))
         after = (before if left_only else self.correct).copy()
-        result = run(self.images[rows], self.labels[rows]) if rows.size else None
-        if result is not None:
+        if rows.size:
+            result = run(self.images[rows], self.labels[rows], epsilon)
             self._note(result, rows)
             after[:, rows] &= ~result.flipped
         self._standing[name, norm, epsilon] = after
         self._gained[name, norm, epsilon] = before & ~after
-        return result
 
     def attack_without_bound(
         self, name: str, epsilons: tuple[float, ...], run: Callable[[Array, Array], MinimalResult]

@@ -54,6 +54,29 @@ def test_what_is_left_out_stands_at_the_end_once_for_all_of_its_runs():
     )
 
 
+def test_signs_of_masking_are_bold_where_they_fire_and_named_for_each_network():
+    rows = [
+        *rows_of("masking", "flat margin", "share", [0.0, 0.5], 0.05),
+        *rows_of("masking", "flat margin", "fired", [0.0, 1.0], 0.05),
+        *rows_of("masking", "transfer", "share", [np.nan], 0.01, "none"),
+        *rows_of("masking", "transfer", "fired", [np.nan], 0.01, "none"),
+    ]
+    networks = ({"seed": 0, "gamma": 1.0, "member": 0}, {"seed": 0, "gamma": 2.5, "member": 1})
+    of = [networks[0], networks[1]] * 2 + [networks[0]] * 2
+    report = write_report([row | network for row, network in zip(rows, of, strict=True)])
+    lines = report.splitlines()
+    assert [cells(line) for line in lines if line.startswith("| ") and "---" not in line] == [
+        ["sign", "measure", "warns above", "binary", "none"],
+        ["flat margin", "share", "0.05", "**0.25 ± 0.35**", "–"],
+        ["transfer", "share", "0.01", "–", "–"],
+    ]
+    assert [line for line in lines if line.startswith("- ")] == [
+        "- binary, seed 0, gamma 1: none fired.",
+        "- binary, seed 0, gamma 2.5: flat margin.",
+        "- none, seed 0, gamma 1: none fired.",
+    ]
+
+
 def test_lines_of_a_figure_are_means_over_the_networks():
     rows = [
         row

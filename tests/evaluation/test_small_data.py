@@ -26,7 +26,7 @@ from lpc_scratch.training import train
 CONFIG = TrainConfig(hidden=(5,), latent_dim=3, gamma=1, seeds=(0, 1), epochs=1)
 QUICK = [
     *("--steps", "3", "--attack-steps", "1", "--train-samples", "50"),
-    *("--epsilon", "0.1", "--epsilon-l2", "1"),
+    *("--epsilon", "0.1", "--epsilon-l2", "1", "--attack-queries", "5"),
 ]
 
 SHOTS = {f"transfer, few shots {shots}" for shots in (1, 5, 20)}
@@ -39,7 +39,7 @@ ON_BOTH = {
     "ood, own mistakes",
     "ood, held-out classes",
 }
-ON_IMAGES = {"robustness", "noise", "ood, shuffled pixels", *ON_BOTH, *SHOTS, *NOISE}
+ON_IMAGES = {"robustness", "masking", "noise", "ood, shuffled pixels", *ON_BOTH, *SHOTS, *NOISE}
 ON_VECTORS = {"ood, shuffled features", *ON_BOTH, *SHOTS, *NOISE}
 
 HELD_OUT = "of the classes 2, 4"  # of five, with seed 0

@@ -18,7 +18,6 @@ from lpc_scratch.evaluation.depth import evaluate_depth
 from lpc_scratch.evaluation.noise import evaluate_noise
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
-from lpc_scratch.evaluation.robustness import evaluate_robustness
 from lpc_scratch.evaluation.splits import smaller, with_wrong_labels, without_classes
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
@@ -117,27 +116,6 @@ def test_data_that_are_no_longer_those_of_the_run_are_refused(tmp_path, rng):
     np.savez(tmp_path / "mine.npz", x_train=x[:, :3], y_train=y, x_test=x[:, :3], y_test=y)
     with pytest.raises(RunFolderError, match=r"inputs of shape \(4, 4\) and 3 classes, and mine"):
         load_subjects([tmp_path / "run"], 10, 0, "cpu", None)
-
-
-def test_stronger_attacks_leave_fewer_right_and_epsilon_zero_all(subject):
-    found = list(evaluate_robustness(subject, (0.05, 0.3), (0.5,), steps=5, seed=0))
-    clean = right_share(subject.logits(subject.x), subject.y)
-    for test in ("fgsm", "pgd-linf", "square-linf", "pgd-l2"):
-        accuracy = values(found, test, "accuracy")
-        assert np.array_equal(accuracy[0], clean)
-        assert (np.diff(accuracy, axis=0) <= 0).all()
-    assert (values(found, "pgd-linf", "accuracy") <= values(found, "fgsm", "accuracy")).all()
-    assert values(found, "deepfool", "flipped share").min() > 0.95
-    assert (values(found, "deepfool", "rho") > 0).all()
-
-
-def test_margins_are_those_of_the_logits(subject):
-    logits, rows = subject.logits(subject.x), np.arange(len(subject.y))
-    own = logits[:, rows, subject.y]
-    logits[:, rows, subject.y] = -np.inf
-    found = list(evaluate_robustness(subject, (), (), steps=1, seed=0))
-    expected = np.mean(own - logits.max(axis=-1), axis=-1)
-    assert values(found, "margin", "mean margin")[0] == pytest.approx(expected, rel=1e-5)
 
 
 def test_severity_zero_is_the_clean_image_and_five_is_worse(subject):
