@@ -68,7 +68,7 @@ def plot_masking(rows: Rows) -> Figure:
         if row["test"] != "no attack":
             norm = "l2" if row["test"].endswith("l2") else "linf"
             attack = row["test"].removesuffix(norm).rstrip(" ,-")
-            of_budget = budgets.setdefault(f"{norm} {row['level']:g}", {})
+            of_budget = budgets.setdefault(f"{norm.capitalize()} {row['level']:g}", {})
             of_budget.setdefault(attack, []).append(row)
     return _points(budgets, _runs(rows), "accuracy")
 

@@ -27,7 +27,7 @@ def test_curves_begin_without_an_attack_and_attacks_within_a_budget_stand_side_b
     assert worst.get_title() == "worst case, linf"
     assert np.array_equal(worst.lines[0].get_xydata(), [[0, 0.9], [0.1, 0.3]])
     panels = plot_masking(rows).axes
-    assert [axes.get_title() for axes in panels] == ["linf 0.1", "l2 2"]
+    assert [axes.get_title() for axes in panels] == ["Linf 0.1", "L2 2"]
     shown = [[container[0].get_xdata()[0] for container in axes.containers] for axes in panels]
     assert shown == [[0.3, 0.5], [0.2, 0.25]]
     names = [label.get_text() for label in panels[0].get_yticklabels()]
