@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -96,11 +95,6 @@ class Lead:
     def mean(self) -> float:
         """The mean over seeds."""
         return float(np.mean(self.by_seed))
-
-    @property
-    def clear(self) -> bool:
-        """Whether 0 is outside the interval."""
-        return isfinite(self.low) and not self.low <= 0 <= self.high
 
 
 def lead(ours: Sequence[Result], theirs: Sequence[Result]) -> Lead | None:

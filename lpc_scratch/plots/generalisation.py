@@ -40,10 +40,10 @@ def plot_leads(leads: Mapping[int, Mapping[str, Lead]], ours: str) -> Figure:
             row = names.index(name)
             panel.plot([lead.low, lead.high], [row, row], **bar)
             panel.plot(lead.by_seed, [row] * len(lead.by_seed), **point)
-        panel.set_title(f"{samples:,} samples", fontsize="medium")
+        panel.set_title(f"{samples:,} training samples", fontsize="medium")
+        panel.set_xlabel(f"lead of {ours}, percentage points")
     panels[0].set_yticks(range(len(names)), [f"over {name}" for name in names])
     panels[0].set_ylim(len(names) - 0.5, -0.5)
-    panels[len(panels) // 2].set_xlabel(f"test accuracy: lead of {ours}, percentage points")
     handles = [
         Line2D([], [], **bar, label="95% interval over test images"),
         Line2D([], [], **point, label="a seed"),
