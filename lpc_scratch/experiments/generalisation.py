@@ -4,18 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from scipy.stats import bootstrap
-
 from lpc_scratch.backend import Array
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import SweepError
 from lpc_scratch.experiments.cells import Result
 from lpc_scratch.experiments.portrait import CORRECT
 from lpc_scratch.training import settled
-
-RESAMPLES = 2000
-"""Samples of the test images that an interval is taken from."""
 
 
 @dataclass(frozen=True)
@@ -77,57 +71,6 @@ def choose(results: Sequence[Result]) -> Result:
     return max(finished, key=lambda result: result.rows[-1]["validation_accuracy"])
 
 
-@dataclass(frozen=True)
-class Lead:
-    """By how much one method is ahead of another in test accuracy, in percentage points.
-
-    Attributes
-    ----------
-    by_seed : a difference for each seed that both have
-    low, high : the 95 % interval of their mean over test sets such as this one
-    """
-
-    by_seed: tuple[float, ...]
-    low: float
-    high: float
-
-    @property
-    def mean(self) -> float:
-        """The mean over seeds."""
-        return float(np.mean(self.by_seed))
-
-
-def lead(ours: Sequence[Result], theirs: Sequence[Result]) -> Lead | None:
-    """Compare two methods image by image; None where they share no seed.
-
-    The interval is the percentile bootstrap over test images (Efron and Tibshirani 1993, "An
-    Introduction to the Bootstrap", chapter 13) of the difference, which is first averaged over
-    seeds for each image: it says what other test images would change, and `by_seed` what other
-    weights and shuffles would.
-    """
-    differences = _paired(ours, theirs)
-    if not differences:
-        return None
-    of_image = 100 * np.mean(list(differences), axis=0)
-    low = high = float(of_image.mean())
-    if of_image.any():
-        found = bootstrap(
-            (of_image,),
-            np.mean,
-            n_resamples=RESAMPLES,
-            batch=100,
-            method="percentile",
-            rng=np.random.default_rng(0),
-        )
-        low, high = map(float, found.confidence_interval)
-    return Lead(tuple(float(100 * d.mean()) for d in differences), low, high)
-
-
-def _paired(ours: Sequence[Result], theirs: Sequence[Result]) -> list[Array]:
-    """Return for each shared seed what one has right minus what the other has, (N,)."""
-    of_seed = {r.config.seeds[0]: r.arrays[CORRECT] for r in theirs if r.finished}
-    return [
-        result.arrays[CORRECT].astype(float) - of_seed[result.config.seeds[0]]
-        for result in ours
-        if result.finished and result.config.seeds[0] in of_seed
-    ]
+def correct_by_seed(results: Sequence[Result]) -> dict[int, Array]:
+    """Return which test images (N,) each trained network has right, by its seed."""
+    return {r.config.seeds[0]: r.arrays[CORRECT] for r in results if r.finished}

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.generalisation import METHODS, Lead, Method, choose, lead
+from lpc_scratch.experiments.generalisation import METHODS, Method, choose, correct_by_seed
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 from lpc_scratch.files.tables import write_csv, write_text
+from lpc_scratch.metrics.lead import Lead, lead
 from lpc_scratch.plots import save_figures
 from lpc_scratch.plots.generalisation import plot_leads
 
@@ -33,14 +34,13 @@ def write_generalisation(tried: Tried, compared: Compared, folder: Path) -> str:
     ]
     write_csv(folder / "generalisation.csv", rows)
     ours = METHODS[0]
-    leads = {
-        samples: {m.name: lead(methods[ours], group) for m, group in methods.items() if m != ours}
-        for samples, methods in compared.items()
-    }
-    found = {
-        samples: {name: found for name, found in others.items() if found is not None}
-        for samples, others in leads.items()
-    }
+    found: dict[int, dict[str, Lead]] = {samples: {} for samples in compared}
+    for samples, methods in compared.items():
+        own = correct_by_seed(methods[ours])
+        for method, group in methods.items():
+            ahead = lead(own, correct_by_seed(group)) if method != ours else None
+            if ahead:
+                found[samples][method.name] = ahead
     parts = ["## Settings, chosen by validation accuracy", _tuning(tried)]
     for samples, methods in compared.items():
         parts += [f"## {samples:,} training samples", _accuracies(methods, found[samples])]

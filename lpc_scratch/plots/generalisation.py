@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lpc_scratch.experiments.generalisation import Lead
+from lpc_scratch.metrics.lead import Lead
 from lpc_scratch.plots.palette import BLUE, GREY
 from lpc_scratch.plots.panels import add_legend, new_row, prepare
 

@@ -9,8 +9,9 @@ from lpc_scratch import generalise
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import SweepError
 from lpc_scratch.experiments.cells import Result
-from lpc_scratch.experiments.generalisation import METHODS, candidates, choose, lead
+from lpc_scratch.experiments.generalisation import METHODS, candidates, choose, correct_by_seed
 from lpc_scratch.experiments.portrait import CORRECT
+from lpc_scratch.metrics.lead import lead
 
 QUICK = [
     *("--dataset", "gaussians", "--gaussian-classes", "3", "--hidden", "8", "--latent-dim", "4"),
@@ -46,20 +47,20 @@ def test_settings_are_chosen_by_validation_accuracy_and_never_by_the_test_set():
 def test_a_lead_pairs_results_of_one_seed_and_leaves_out_the_others():
     ours = [found([1, 1, 1, 0], seed=0), found([1, 1, 0, 0], seed=1), found([1] * 4, seed=2)]
     theirs = [found([1, 0, 0, 0], seed=1), found([1, 1, 0, 0], seed=0)]
-    ahead = lead(ours, theirs)
+    ahead = lead(correct_by_seed(ours), correct_by_seed(theirs))
     assert ahead.by_seed == (25.0, 25.0)
     assert ahead.mean == 25.0
-    assert lead(ours[2:], theirs) is None
+    assert lead(correct_by_seed(ours[2:]), correct_by_seed(theirs)) is None
 
 
 def test_the_interval_of_a_lead_is_that_of_the_mean_over_test_images(rng):
     first, second = rng.uniform(size=(2, 2000)) < [[0.9], [0.8]]
-    ahead = lead([found(first)], [found(second)])
+    ahead = lead({0: first}, {0: second})
     difference = 100 * (first.astype(float) - second)
     half = 1.96 * difference.std() / len(difference) ** 0.5  # the central limit theorem's
     assert ahead.low == pytest.approx(ahead.mean - half, abs=0.15)
     assert ahead.high == pytest.approx(ahead.mean + half, abs=0.15)
-    same = lead([found(first)], [found(first)])
+    same = lead({0: first}, {0: first})
     assert (same.low, same.high) == (0, 0)
 
 
