@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import bootstrap
 
+Correct = Mapping[int, npt.NDArray[np.bool_]]
+"""By seed, which of N test images a network is right about, (N,)."""
 RESAMPLES = 2000
 """Samples of the test images that an interval is taken from."""
 
@@ -40,11 +42,6 @@ def lead(
     Introduction to the Bootstrap", chapter 13) of the difference, which is first averaged over
     seeds for each image: it says what other test images would change, and `by_seed` what other
     weights and shuffles would.
-
-    Parameters
-    ----------
-    ours, theirs : mapping of int to array (N,) of bool
-        By seed, which of N test images the network is right about.
     """
     pairs = [ours[seed].astype(float) - theirs[seed] for seed in ours if seed in theirs]
     if not pairs:
