@@ -33,9 +33,7 @@ class Lead:
         return float(np.mean(self.by_seed))
 
 
-def lead(
-    ours: Mapping[int, npt.NDArray[np.bool_]], theirs: Mapping[int, npt.NDArray[np.bool_]]
-) -> Lead | None:
+def lead(ours: Correct, theirs: Correct) -> Lead | None:
     """Compare two ways to train; None where they share no seed.
 
     The interval is the percentile bootstrap over test images (Efron and Tibshirani 1993, "An
