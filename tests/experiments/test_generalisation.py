@@ -16,7 +16,7 @@ from lpc_scratch.metrics.lead import lead
 QUICK = [
     *("--dataset", "gaussians", "--gaussian-classes", "3", "--hidden", "8", "--latent-dim", "4"),
     *("--training-samples", "90", "--validation-share", "0.3", "--epochs", "1", "--jobs", "1"),
-    *("--rates", "1e-3", "1e-2", "--sizes", "60", "0", "--seeds", "0", "1", "--quiet"),
+    *("--rates", "1e-2", "--sizes", "60", "--seeds", "0", "1", "--quiet"),
 ]
 
 
@@ -70,8 +70,8 @@ def test_the_command_tunes_every_method_and_compares_it_at_every_size(tmp_path):
         tried = list(csv.DictReader(file))
     with open(tmp_path / "generalisation.csv", encoding="utf-8") as file:
         compared = list(csv.DictReader(file))
-    assert len(tried) == 2 * sum(len(method.strengths) or 1 for method in METHODS)
-    assert len(compared) == 2 * 2 * len(METHODS)
+    assert len(tried) == sum(len(method.strengths) or 1 for method in METHODS)
+    assert len(compared) == 2 * len(METHODS)
     for method in METHODS:
         of_method = [row for row in tried if row["method"] == method.name]
         best = max(of_method, key=lambda row: float(row["validation_accuracy"]))
