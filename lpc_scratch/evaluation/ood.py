@@ -35,7 +35,7 @@ def evaluate_ood(
     detectors = Detectors(subject)
     inside = detectors.scores(subject.x)
     if "NECO" not in inside[0]:
-        reason = "the latent has no dimension beyond the space of the classes"
+        reason = "the latent has no dimension beyond the space of all classes"
         yield LeftOut("ood", "NECO", reason)
     yield from _mistakes(subject, inside)
     yield from unless_diverged("ood", "held-out classes", _held_out(subject, steps, seed))
