@@ -35,7 +35,7 @@ def odin_scores(
 
     Parameters
     ----------
-    run : E networks, of a class each or more than one
+    run : its E networks, of two classes or more
     x : (N, I) inputs as stored
     """
     network, inputs = _in_units(run, x)
