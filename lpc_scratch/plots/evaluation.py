@@ -93,9 +93,9 @@ def plot_ood(rows: Rows) -> Figure:
         kind, _, score = row["test"].rpartition(", ")
         kinds.setdefault(kind, {}).setdefault(score, [])
         kinds[kind][score] = [*kinds[kind][score], row]
-    figure = new_figure(_WIDE * len(kinds), 0.7 + 0.16 * (len(runs) + 1) * 5)
-    grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     scores = list(dict.fromkeys(score for of_kind in kinds.values() for score in of_kind))
+    figure = new_figure(_WIDE * len(kinds), 0.7 + 0.16 * (len(runs) + 1) * len(scores))
+    grid = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     for axes, (kind, of_kind) in zip(grid, kinds.items(), strict=True):
         for position, score in enumerate(scores):
             for number, run in enumerate(runs):
