@@ -31,7 +31,7 @@ class Detector:
     layer has signs, so that there are codes to be close to: after a ReLU there are none. NECO is
     left out where D is below K, for then there is nothing but the space of the classes. NCI's alpha
     makes its two terms equally large on the training set, whatever the size of the latent; its
-    authors choose it on inputs of noise.
+    authors tune it for each network.
     """
 
     def __init__(
