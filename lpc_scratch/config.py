@@ -183,7 +183,8 @@ class TrainConfig:
     checkpoint_every: int = setting(
         1, "output", at_least=1, axis=False, on_resume=True, in_results=False
     )
-    """Epochs between two checkpoints, from which --resume goes on; every measurement makes one."""
+    """Epochs between two checkpoints, from which --resume goes on; every measurement makes one, and
+    of epochs within a second one is enough."""
 
     def __post_init__(self) -> None:
         for name, value in coerced(self).items():

@@ -14,6 +14,7 @@ from lpc_scratch.compare import CompareCommand
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluate import EvaluateCommand
 from lpc_scratch.export import ExportCommand
+from lpc_scratch.generalise import GeneraliseCommand
 from lpc_scratch.sweep import SweepCommand
 from lpc_scratch.train import TrainCommand
 
@@ -25,6 +26,7 @@ SETTINGS = {
     "lpc_scratch.train": TrainCommand,
     "lpc_scratch.compare": CompareCommand,
     "lpc_scratch.sweep": SweepCommand,
+    "lpc_scratch.generalise": GeneraliseCommand,
     "lpc_scratch.evaluate": EvaluateCommand,
     "lpc_scratch.export": ExportCommand,
 }

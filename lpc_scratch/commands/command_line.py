@@ -7,17 +7,17 @@ import sys
 import warnings
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
-from matplotlib import rc_context, rcParamsDefault
 from tqdm import tqdm
 
 from data_utils import DatasetError
-from lpc_scratch.commands.startup import INTERRUPTED, end_startup
+from lpc_scratch.commands.startup import INTERRUPTED, draws, end_startup
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import LPCError, LPCWarning
 from lpc_scratch.runs import layout
@@ -88,12 +88,13 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=READABLY)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         end_startup()
-        with rc_context(rcParamsDefault), warnings.catch_warnings():
+        with _default_look() if draws(given) else nullcontext(), warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", LPCWarning)
-            return command(sys.argv[1:] if arguments is None else arguments) or 0
+            return command(given) or 0
     except (LPCError, DatasetError) as error:
         print(f"error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 2)
@@ -111,6 +112,13 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
     except KeyboardInterrupt:
         print(INTERRUPTED, file=sys.stderr)
         return 130
+
+
+def _default_look() -> AbstractContextManager[None]:
+    from matplotlib import rc_context, rcParamsDefault
+
+    looks: Any = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+    return rc_context(looks)  # with the backend it would import pyplot, which no figure needs
 
 
 def _spell(error: UnicodeError) -> tuple[str, int]:

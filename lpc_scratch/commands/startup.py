@@ -6,6 +6,8 @@
 
 import os
 import signal
+import sys
+from collections.abc import Sequence
 from contextlib import chdir, suppress
 
 INTERRUPTED = "interrupted: what was saved before is kept"
@@ -30,9 +32,16 @@ def prepare() -> None:
         signal.signal(signal.SIGINT, _end)
     os.environ["MATPLOTLIBRC"] = os.devnull
     os.environ.pop("MPLBACKEND", None)
+    if not draws(sys.orig_argv):
+        return
     # A matplotlibrc in the working directory comes before that of the environment.
     with suppress(OSError), chdir(os.path.dirname(__file__)):
         import matplotlib  # noqa: F401
+
+
+def draws(arguments: Sequence[str]) -> bool:
+    """Return whether a command may draw: help does not wait for matplotlib, half a second."""
+    return not {"-h", "--help"} & set(arguments)
 
 
 def end_startup() -> None:

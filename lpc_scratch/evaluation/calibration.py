@@ -8,7 +8,9 @@ from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.measurement import Measurement
 from lpc_scratch.evaluation.subject import Subject
 from lpc_scratch.metrics.calibration import (
+    adaptive_calibration_error,
     brier_score,
+    classwise_calibration_error,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -40,9 +42,11 @@ def evaluate_calibration(subject: Subject) -> Iterator[Measurement]:
 
 def _measure(name: str, logits: list[Array], y: Array, settings: str) -> Iterator[Measurement]:
     probabilities = [softmax_probabilities(s) for s in logits]
-    bins = f"{BINS} equal bins, {settings}"
+    bins, parts = f"{BINS} equal bins, {settings}", f"{BINS} bins of equal count, {settings}"
     measured: tuple[tuple[str, list[float], str], ...] = (
         ("ECE", [expected_calibration_error(p, y, BINS) for p in probabilities], bins),
+        ("classwise ECE", [classwise_calibration_error(p, y, BINS) for p in probabilities], bins),
+        ("adaptive ECE", [adaptive_calibration_error(p, y, BINS) for p in probabilities], parts),
         ("NLL", [negative_log_likelihood(s, y) for s in logits], settings),
         ("Brier", [brier_score(p, y) for p in probabilities], settings),
         ("accuracy", [np.mean(p.argmax(-1) == y) for p in probabilities], settings),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lpc_scratch.evaluation.foreign import FAR, MISTAKES
 from lpc_scratch.evaluation.measurement import FIRED, LeftOut
 from lpc_scratch.files.markdown import exact, mean_and_deviation, table
 
@@ -32,13 +33,38 @@ def write_report(rows: Rows, left_out: Sequence[tuple[str, LeftOut]] = ()) -> st
     for suite, title in TITLES.items():
         of_suite = [r for r in rows if r["suite"] == suite and "reliability" not in r["test"]]
         if of_suite:
-            signs = suite == "masking"
-            parts += [f"## {title}", masking_table(of_suite) if signs else suite_table(of_suite)]
-            parts += [_fired(of_suite)] if signs else []
-            parts += [_settings(of_suite)]
+            parts += [f"## {title}", *_tables(suite, of_suite), _settings(of_suite)]
     if left_out:
         parts += ["## Left out", _reasons(left_out)]
     return "\n\n".join(parts) + "\n"
+
+
+def _tables(suite: str, rows: Rows) -> list[str]:
+    """Return the table of a suite; of detection one for each kind of input, with its heading.
+
+    There all scores stand together, measure by measure. The table of the signs of masking is
+    followed by those that have fired.
+    """
+    if suite == "masking":
+        return [masking_table(rows), _fired(rows)]
+    if suite != "ood":
+        return [suite_table(rows)]
+    measures = list(dict.fromkeys(row["measure"] for row in rows))
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: measures.index(row["measure"])):
+        kind, score = _kind_and_score(row)
+        kinds.setdefault(kind, []).append({**row, "test": score})
+    parts = ["Near are real inputs of other classes, and far those that show nothing."]
+    for kind, of_kind in kinds.items():
+        distance = "" if kind == MISTAKES else "far: " if kind in FAR else "near: "
+        parts += [f"### {(distance + kind).capitalize()}", suite_table(of_kind)]
+    return parts
+
+
+def _kind_and_score(row: dict[str, Any]) -> tuple[str, str]:
+    """Return the two parts of the test of a row of detection."""
+    kind, _, score = row["test"].rpartition(", ")
+    return kind, score
 
 
 def suite_table(rows: Rows) -> str:
@@ -93,8 +119,9 @@ def _settings(rows: Rows) -> str:
     tests: dict[str, list[str]] = {}
     for row in rows:
         names = tests.setdefault(row["settings"], [])
-        if row["test"] not in names:
-            names.append(row["test"])
+        name = _kind_and_score(row)[0] if row["suite"] == "ood" else row["test"]
+        if name not in names:
+            names.append(name)
     return "\n".join(f"- {', '.join(names)}: {text}." for text, names in tests.items() if text)
 
 

@@ -18,7 +18,7 @@ from lpc_scratch.errors import (
     TrivialCollapseWarning,
     one_line,
 )
-from lpc_scratch.experiments.portrait import ARRAYS, portray
+from lpc_scratch.experiments.portrait import ARRAYS, CORRECT, portray
 from lpc_scratch.nn.inference import latent_and_logits
 from lpc_scratch.runs.environment import describe_environment
 from lpc_scratch.runs.memory import check_memory
@@ -41,7 +41,8 @@ class Result:
     message : one sentence on what went wrong; empty for a finished cell
     rows : the measurements, by the names of `result.COLUMNS`; up to the divergence, if any
     class_names : one for each of the C classes
-    arrays : those of `portrait.portray`, by name; empty unless the cell is finished
+    arrays : those of `portrait.portray`, by name, and `portrait.CORRECT`, which cells of earlier
+        versions lack; empty unless the cell is finished
     environment : where it ran; see `environment.describe_environment`
     samples : size of the training set; 0 where it is not known, as of cells of version 0.1.0
     """
@@ -63,7 +64,9 @@ class Result:
 
 def interface() -> str:
     """Return what two machines must agree on to exchange cells and results."""
-    return hashlib.sha256(repr((__version__, [*SETTINGS], COLUMNS, ARRAYS)).encode()).hexdigest()
+    return hashlib.sha256(
+        repr((__version__, [*SETTINGS], COLUMNS, ARRAYS, CORRECT)).encode()
+    ).hexdigest()
 
 
 def train_together(configs: Sequence[TrainConfig]) -> list[Result]:
@@ -112,13 +115,16 @@ def failures(configs: Sequence[TrainConfig], error: Exception) -> list[Result]:
 
 
 def _portraits(result: TrainingResult, dataset: Dataset) -> dict[int, dict[str, Array]]:
-    """Return the final latent layer of every member that has not diverged."""
+    """Return the final latent layer of every member that has not diverged, and what it can."""
     network = result.network
     latent, _ = latent_and_logits(network, dataset.x_train)
+    _, logits = latent_and_logits(network, dataset.x_test)
     members = len(result.config.seeds)
     latents = network.backend.to_host(latent).reshape(members, *latent.shape[-2:])
+    predicted = network.backend.to_host(logits).reshape(members, *logits.shape[-2:]).argmax(-1)
     return {
         member: portray(latents[member].astype("f8"), dataset.y_train)
+        | {CORRECT: predicted[member] == dataset.y_test}
         for member in range(members)
         if member not in result.diverged
     }

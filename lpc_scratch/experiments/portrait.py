@@ -16,6 +16,8 @@ ARRAYS = (
     *("projection", "projection_labels", "projected_means", "projection_share"),
 )
 """Names of the arrays of a portrait."""
+CORRECT = "test_correct"
+"""Name of the array beside them: which test images the network is right about, (N,) bool."""
 
 
 def portray(latent: Array, labels: Array) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from data_utils import DATASETS
 from lpc_scratch.config import SETTINGS, TrainConfig
 from lpc_scratch.errors import ConfigError, LPCError, LPCWarning, RunFolderError, one_line
 from lpc_scratch.experiments.cells import Result, Status
-from lpc_scratch.experiments.portrait import ARRAYS
+from lpc_scratch.experiments.portrait import ARRAYS, CORRECT
 from lpc_scratch.files.atomic import writing
 from lpc_scratch.files.tensors import load_tensors, save_tensors
 from lpc_scratch.runs import layout
@@ -111,7 +111,9 @@ def _read(path: Path) -> Result:
     arrays, texts = load_tensors(path)
     try:
         rows = [with_all_columns(row) for row in json.loads(texts["rows"])]
-        whole = texts["status"] != "finished" or (bool(rows) and set(arrays) == set(ARRAYS))
+        whole = texts["status"] != "finished" or (
+            bool(rows) and {*arrays, CORRECT} == {*ARRAYS, CORRECT}
+        )
         config = parse_config(texts["config"], str(path), TrainConfig)
         if not whole or texts["status"] not in get_args(Status):
             raise ValueError("it lacks something")

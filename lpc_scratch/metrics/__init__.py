@@ -8,8 +8,9 @@ another; ``measure`` computes all of it at once, and ``registry`` says how each 
 ``equilibrium`` asks where the pull of cross-entropy and the push of the penalty on the latent
 balance.
 
-``calibration`` asks whether a network is as sure as it is right, and ``detection`` whether its
-scores tell what it knows from what it does not.
+``calibration`` asks whether a network is as sure as it is right, ``detection`` whether its scores
+tell what it knows from what it does not, with scores of others in ``rivals``, and ``selection``
+what it gets wrong if it answers only where it is sure.
 
 The package stands alone, for networks of any origin: it imports NumPy, and SciPy and
 scikit-learn where a function needs them, but nothing of :mod:`lpc_scratch` but the closed forms of
@@ -29,7 +30,9 @@ from lpc_scratch.metrics.binarity import (
 )
 from lpc_scratch.metrics.calibration import (
     Reliability,
+    adaptive_calibration_error,
     brier_score,
+    classwise_calibration_error,
     expected_calibration_error,
     fit_temperature,
     max_log_probability,
@@ -67,6 +70,8 @@ from lpc_scratch.metrics.detection import (
 from lpc_scratch.metrics.entropy import latent_entropy
 from lpc_scratch.metrics.equilibrium import Balance, balance, margin
 from lpc_scratch.metrics.measure import measure
+from lpc_scratch.metrics.rivals import Neco, Neighbours, nci
+from lpc_scratch.metrics.selection import aurc, excess_aurc, risk_coverage
 from lpc_scratch.theory.codes import simplex_hamming
 from lpc_scratch.theory.onset import largest_gamma
 
@@ -76,8 +81,12 @@ __all__ = [
     "CodeGeometry",
     "Mahalanobis",
     "MixtureFit",
+    "Neco",
+    "Neighbours",
     "Reliability",
+    "adaptive_calibration_error",
     "aupr",
+    "aurc",
     "auroc",
     "balance",
     "brier_score",
@@ -86,6 +95,7 @@ __all__ = [
     "class_codes",
     "class_means",
     "classifier_mean_share",
+    "classwise_calibration_error",
     "code_geometry",
     "distance_to_class_mean",
     "distance_to_code",
@@ -95,6 +105,7 @@ __all__ = [
     "equiangularity",
     "equinorm",
     "etf_distance",
+    "excess_aurc",
     "expected_calibration_error",
     "fit_mixtures",
     "fit_temperature",
@@ -110,9 +121,11 @@ __all__ = [
     "max_log_probability",
     "mean_class_distance",
     "measure",
+    "nci",
     "nearest_class_mean_disagreement",
     "negative_log_likelihood",
     "reliability",
+    "risk_coverage",
     "rotated_kurtosis",
     "same_code_share",
     "self_duality",

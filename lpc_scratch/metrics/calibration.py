@@ -96,18 +96,12 @@ def reliability(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int =
     """
     p = _as_probabilities(probabilities)
     right = p.argmax(axis=1) == as_classes(labels, p)
-    if bins < 1:
-        raise ValueError(f"bins must be at least 1, not {bins}.")
     confidence = p.max(axis=1)
-    # not linspace, whose 7/9 is a rounding below 7 / 9
-    edges = np.arange(bins + 1) / bins
-    # the probability of a certain float32 network may round to a little more than 1
-    index = np.minimum(edges.searchsorted(confidence, side="left"), bins) - 1
-
+    index = _bin_of(confidence, bins)
     count = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):  # 0 / 0 of an empty bin
         return Reliability(
-            edges=edges,
+            edges=_edges(bins),
             count=count,
             confidence=np.bincount(index, confidence, bins) / count,
             accuracy=np.bincount(index, right, bins) / count,
@@ -127,6 +121,45 @@ def expected_calibration_error(
     diagram = reliability(probabilities, labels, bins)
     gaps = np.abs(diagram.accuracy - diagram.confidence)
     return float(np.nansum(diagram.count * gaps) / diagram.count.sum())
+
+
+def classwise_calibration_error(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+) -> float:
+    """Classwise ECE: the mean over classes k of Σ_b n_b/N abs(share of k in b - mean p_k in b).
+
+    Each class has equally wide bins of its own probability, of all N samples, closed on the right
+    but for 0 in the first. Where most probabilities are near 0, so is this: of ten classes a
+    network that is certain and right in 90 % of the cases has 0.02 and not 0.1. Raises ValueError
+    for malformed ``probabilities`` or ``labels``, or less than one bin. Source: Kull et al. 2019
+    ("Beyond temperature scaling: obtaining well-calibrated multiclass probabilities with Dirichlet
+    calibration").
+    """
+    p = _as_probabilities(probabilities)
+    gaps = p.copy()
+    gaps[np.arange(len(p)), as_classes(labels, p)] -= 1
+    cells = _bin_of(p, bins) + bins * np.arange(p.shape[1])
+    return float(np.abs(np.bincount(cells.ravel(), gaps.ravel())).sum() / p.size)
+
+
+def adaptive_calibration_error(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 15
+) -> float:
+    """Adaptive ECE: the ECE over bins that hold equally many samples, in place of equally wide.
+
+    Where a network is nearly always sure, one of the equal bins holds nearly all samples, and says
+    little of them. Bins differ by one sample where N is no multiple of ``bins``, of which there are
+    at most N; equal confidences are parted in the order of the samples. Raises ValueError for
+    malformed ``probabilities`` or ``labels``, or less than one bin. Source: Nixon et al. 2019
+    ("Measuring calibration in deep learning"), of the most probable class.
+    """
+    p = _as_probabilities(probabilities)
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}.")
+    gaps = p.max(axis=1) - (p.argmax(axis=1) == as_classes(labels, p))
+    order = p.max(axis=1).argsort(kind="stable")
+    parts = np.array_split(gaps[order], min(bins, len(p)))
+    return float(np.sum([abs(part.sum()) for part in parts]) / len(p))
 
 
 def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -157,6 +190,19 @@ def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         else:
             high = middle
     return float(np.exp((low + high) / 2))
+
+
+def _edges(bins: int) -> FloatArray:
+    """Return the edges (B + 1,) of equally wide bins of a probability, or raise ValueError."""
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}.")
+    return np.arange(bins + 1) / bins  # not linspace, whose 7/9 is a rounding below 7 / 9
+
+
+def _bin_of(p: FloatArray, bins: int) -> npt.NDArray[np.intp]:
+    """Return the number of the bin of each probability; closed on the right but for 0."""
+    # the probability of a certain float32 network may round to a little more than 1
+    return np.clip(_edges(bins).searchsorted(p, side="left"), 1, bins) - 1
 
 
 def _as_probabilities(values: npt.ArrayLike) -> FloatArray:

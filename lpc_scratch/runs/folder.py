@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from lpc_scratch.runs.metrics_file import format_metrics, read_metrics
 from lpc_scratch.training import Recorder
 from lpc_scratch.training.result import Row, TrainingResult
 from lpc_scratch.training.trainer import Trainer
+
+BETWEEN_CHECKPOINTS = 1.0
+"""Seconds from one checkpoint to the next at least: of epochs that are shorter, few are kept."""
 
 
 class RunFolder(Recorder):
@@ -54,6 +58,7 @@ class RunFolder(Recorder):
         self._model = path / layout.MODEL
         self._state = path / layout.CHECKPOINT
         self._begun = False
+        self._kept = 0.0  # when the last checkpoint was made
         self._resume = resume
         self._overwrite = overwrite
 
@@ -162,21 +167,25 @@ class RunFolder(Recorder):
             # Whole, not appended to: a crash would leave half a row.
             write_atomically(self._metrics, format_metrics(result.rows).encode())
             save_tensors(self._latent, result.snapshots.to_arrays())
-        self.checkpoint(trainer, epoch)
+        self._keep(trainer, epoch)
 
     def checkpoint(self, trainer: Trainer, epoch: int) -> None:
-        """Replace model and state by those after an epoch.
-
-        The state comes last: where it says that an epoch is done, the rest is there too.
+        """Replace model and state by those after an epoch, unless the last ones are new still.
 
         Raises
         ------
         RunFolderError
             If the folder cannot be written.
         """
+        if time.monotonic() - self._kept >= BETWEEN_CHECKPOINTS:
+            self._keep(trainer, epoch)
+
+    def _keep(self, trainer: Trainer, epoch: int) -> None:
+        # The state comes last: where it says that an epoch is done, the rest is there too.
         with writing(self.path, f" to keep epoch {epoch}"):
             save_model(self._model, trainer, epoch)
             save_state(self._state, trainer, epoch)
+        self._kept = time.monotonic()
 
     def _is_trained(self) -> bool:
         """Return whether the folder holds more than an untrained network."""

@@ -172,6 +172,14 @@ def test_figures_have_none_of_the_settings_of_the_user():
     assert files[0].getvalue() == files[1].getvalue() != b""
 
 
+def test_help_does_not_wait_for_matplotlib(tmp_path):
+    process = start("train", "--help", folder=tmp_path, PYTHONPROFILEIMPORTTIME="1")
+    shown, imports = process.communicate()
+    assert b"--learning-rate" in shown
+    assert b"numpy" in imports
+    assert b"matplotlib" not in imports
+
+
 def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
     settings = "".join(f"{name}: {value}\n" for name, value in HOSTILE.items())
     (tmp_path / "user").mkdir()

@@ -41,6 +41,23 @@ def test_table_has_mean_and_deviation_of_each_run():
     ]
 
 
+def test_scores_of_near_and_far_inputs_stand_apart_measure_by_measure():
+    rows = [
+        row
+        for kind in ("own mistakes", "held-out classes", "noise")
+        for score in ("energy", "KNN")
+        for measure in ("AUROC", "AUPR")
+        for row in rows_of("ood", f"{kind}, {score}", measure, [0.5])
+    ]
+    lines = write_report(rows).splitlines()
+    assert [line for line in lines if line.startswith("###")] == [
+        *("### Own mistakes", "### Near: held-out classes", "### Far: noise")
+    ]
+    table = [["energy", "AUROC"], ["KNN", "AUROC"], ["energy", "AUPR"], ["KNN", "AUPR"]]
+    found = [cells(line)[::2] for line in lines if line.startswith("| ") and "0.500" in line]
+    assert found == 3 * table
+
+
 def test_what_is_left_out_stands_at_the_end_once_for_all_of_its_runs():
     few = LeftOut("ood", "held-out classes", "it takes three classes or more")
     blind = LeftOut("noise", "", "the run was not trained on images")

@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 from data_utils import DatasetError
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluate import main
+from lpc_scratch.evaluation.detector import Detector
 from lpc_scratch.evaluation.measurement import COLUMNS, LeftOut
-from lpc_scratch.evaluation.ood import Detector, evaluate_ood
+from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.splits import held_out_classes
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.transfer import evaluate_transfer
@@ -38,6 +39,7 @@ ON_BOTH = {
     "transfer",
     "ood, own mistakes",
     "ood, held-out classes",
+    "ood, noise",
 }
 ON_IMAGES = {"robustness", "masking", "noise", "ood, shuffled pixels", *ON_BOTH, *SHOTS, *NOISE}
 ON_VECTORS = {"ood, shuffled features", *ON_BOTH, *SHOTS, *NOISE}
@@ -45,6 +47,7 @@ ON_VECTORS = {"ood, shuffled features", *ON_BOTH, *SHOTS, *NOISE}
 HELD_OUT = "of the classes 2, 4"  # of five, with seed 0
 TWENTY = {"transfer, few shots 20": f"the smallest {HELD_OUT} has only 12 to draw from"}
 NO_IMAGES = dict.fromkeys(("robustness", "noise"), "the run was not trained on images: attacks")
+ALL_CLASSES = {"ood, NECO": "the latent has no dimension beyond the space of all classes"}
 FOUR = {"transfer, few shots": "it takes four classes or more"}
 CASES = {
     "all is there": ({}, [], TWENTY),
@@ -139,6 +142,8 @@ def test_what_can_be_measured_is_and_the_rest_is_said(tmp_path, capsys, data, ar
     assert main([str(run), *QUICK, *arguments]) == 0
     folder = run / "evaluation"
     reasons = left_out(folder)
+    if len(data.get("train_counts", [12] * 5)) > CONFIG.latent_dim:
+        missing = missing | ALL_CLASSES
     assert reasons.keys() == missing.keys()
     assert all(reasons[name].startswith(reason) for name, reason in missing.items())
     assert (folder / "evaluation.md").read_text() in capsys.readouterr().out
@@ -166,7 +171,7 @@ def test_two_samples_are_told_apart_where_just_one_is_of_a_held_out_class(tmp_pa
         foreign = np.isin(subject.y, held_out_classes(5, seed)).sum()
         found = [m for m in evaluate_ood(subject, 2, seed, None) if "held-out" in m.test]
         assert [isinstance(finding, LeftOut) for finding in found] == (
-            [False] * 15 if foreign == 1 else [True]
+            [False] * 30 if foreign == 1 else [True]
         )
         outcomes.add(int(foreign))
     assert outcomes == {0, 1, 2}
@@ -178,8 +183,8 @@ def test_networks_that_diverge_are_left_out_and_the_suites_go_on(tmp_path, monke
     assert main([str(run), *QUICK]) == 0
     reasons = left_out(run / "evaluation")
     trained = {"ood, held-out classes", "transfer, few shots", "transfer, training size 50", *NOISE}
-    assert reasons.keys() == trained
-    assert all(reason.startswith("training diverged: ") for reason in reasons.values())
+    assert reasons.keys() == trained | ALL_CLASSES.keys()
+    assert all(reasons[name].startswith("training diverged: ") for name in trained)
     assert measured(run / "evaluation") == ON_IMAGES - {"transfer"} - SHOTS - trained
     monkeypatch.undo()
     assert main([str(run), *QUICK, "--suite", "transfer"]) == 0
@@ -196,10 +201,10 @@ def test_other_image_sets_are_shown_where_they_can_be_had_and_else_said(tmp_path
             raise DatasetError(f"{name} is not here")
         return SimpleNamespace(x_test=foreign)
 
-    monkeypatch.setattr("lpc_scratch.evaluation.ood.load_dataset", load)
+    monkeypatch.setattr("lpc_scratch.evaluation.foreign.load_dataset", load)
     (subject,) = load_subjects([make_run(tmp_path, shape=(28, 28))], 20, 0, "cpu", None)
     found = list(evaluate_ood(subject, 1, 0, None))
-    missing = [(m.test, m.reason) for m in found if isinstance(m, LeftOut)]
+    missing = [(m.test, m.reason) for m in found if isinstance(m, LeftOut) and m.test != "NECO"]
     assert missing == [(name, f"{name} is not here") for name in ("fashion-mnist", "kmnist")]
     auroc, _, _ = (m for m in found if m.test == "mnist, energy")
     generator = np.random.default_rng(0)
@@ -221,6 +226,9 @@ def test_suite_that_is_named_and_can_measure_nothing_is_refused_before_any_work(
 
 
 def test_latent_that_is_all_zero_is_as_far_from_its_codes_as_from_zero():
-    detector = Detector(np.zeros((4, 3)), np.array([0, 0, 1, 1]), coded=True)
+    weights, bias = np.ones((3, 2)), np.zeros(2)
+    detector = Detector(np.zeros((4, 3)), np.array([0, 0, 1, 1]), weights, bias, coded=True)
     scores = detector.scores(np.array([[3.0, 0, 4], [0, 0, 0]]), np.zeros((2, 2)))
     assert scores["code"] == pytest.approx([-5, 0])
+    assert all(np.isfinite(score).all() for score in scores.values())
+    assert scores["KNN"] == pytest.approx([-1, 0])

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp, softmax
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from sklearn.neighbors import NearestCentroid
+from sklearn.preprocessing import normalize
 
 from data_utils import load_dataset
 from data_utils.corruptions import CORRUPTIONS, corrupt
@@ -15,15 +17,22 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, RunFolderError
 from lpc_scratch.evaluation.calibration import evaluate_calibration
 from lpc_scratch.evaluation.depth import evaluate_depth
+from lpc_scratch.evaluation.measurement import LeftOut, Measurement
 from lpc_scratch.evaluation.noise import evaluate_noise
+from lpc_scratch.evaluation.odin import odin_scores
 from lpc_scratch.evaluation.ood import evaluate_ood
 from lpc_scratch.evaluation.retraining import retrain, train_without_half
 from lpc_scratch.evaluation.splits import smaller, with_wrong_labels, without_classes
 from lpc_scratch.evaluation.subject import load_subjects
 from lpc_scratch.evaluation.training import evaluate_training
 from lpc_scratch.evaluation.transfer import DRAWS, evaluate_transfer
-from lpc_scratch.metrics.calibration import fit_temperature
+from lpc_scratch.metrics.calibration import (
+    adaptive_calibration_error,
+    classwise_calibration_error,
+    fit_temperature,
+)
 from lpc_scratch.metrics.collapse import within_class_variability
+from lpc_scratch.metrics.selection import aurc
 from lpc_scratch.nn.inference import hidden_layers
 from lpc_scratch.runs.folder import RunFolder
 from lpc_scratch.training import train
@@ -46,8 +55,9 @@ def subject(folder):
     return load_subjects([folder], samples=120, seed=0, device="cpu", data_dir=None)[0]
 
 
-def values(measurements, test, measure):
+def values(findings, test, measure):
     """Return the values of a test, (levels, E)."""
+    measurements = [m for m in findings if isinstance(m, Measurement)]
     found = [m.values for m in measurements if (m.test, m.measure) == (test, measure)]
     assert found, (test, measure)
     return np.stack(found)
@@ -140,6 +150,12 @@ def test_temperature_of_one_half_changes_confidence_but_no_answer_in_the_other(s
         right = right_share(logits[:, 1::2], y[1::2])
         assert values(found, test, "accuracy")[0] == pytest.approx(right)
         assert values(found, test, "confidence")[0] == pytest.approx(p.max(-1).mean(-1))
+        for measure, function in (
+            ("classwise ECE", classwise_calibration_error),
+            ("adaptive ECE", adaptive_calibration_error),
+        ):
+            errors = [function(of_member, y[1::2]) for of_member in p]
+            assert values(found, test, measure)[0] == pytest.approx(errors)
         likelihood = np.log(p[:, np.arange(60), y[1::2]])
         assert values(found, test, "NLL")[0] == pytest.approx(-likelihood.mean(-1))
         counts = [np.histogram(confidence, 15, (0, 1))[0] for confidence in p.max(-1)]
@@ -158,6 +174,20 @@ def test_scores_tell_apart_what_scikit_learn_says_they_do(subject):
     assert not right.all(axis=-1).any()
     mistakes = [(s[r], s[~r]) for s, r in zip(sure, right, strict=True)]
     assert_detects(found, "own mistakes, max probability", mistakes)
+    areas = [aurc(s, ~r) for s, r in zip(sure, right, strict=True)]
+    assert values(found, "own mistakes, max probability", "AURC")[0] == pytest.approx(areas)
+
+    train = subject.dataset.x_train
+    for member, (known, foreign, kept) in enumerate(
+        zip(*map(subject.latent, (subject.x, shuffled, train)), strict=True)
+    ):
+        kept, known, foreign = (normalize(z) for z in (kept, known, foreign))
+        near = [np.sort(cdist(z, kept), axis=1)[:, 49] for z in (known, foreign)]
+        area = roc_auc_score(np.repeat([0, 1], 120), np.concatenate(near))
+        found_area = values(found, "shuffled pixels, KNN", "AUROC")[0, member]
+        assert found_area == pytest.approx(area, abs=1e-4)
+    odin = [odin_scores(subject.run, x) for x in (subject.x, shuffled)]
+    assert_detects(found, "shuffled pixels, ODIN", zip(*odin, strict=True))
 
     network, part = train_without_half(subject, 200, 0)
     known = np.isin([subject.dataset.class_names[label] for label in subject.y], part.class_names)
@@ -171,7 +201,7 @@ def test_features_of_vectors_are_shuffled_among_the_samples(tmp_path):
     (subject,) = load_subjects([tmp_path / "run"], 80, 0, "cpu", None)
     found = list(evaluate_ood(subject, steps=1, seed=0, data_dir=None))
     assert {m.test.partition(",")[0] for m in found} == {
-        *("own mistakes", "shuffled features", "held-out classes")
+        *("own mistakes", "shuffled features", "held-out classes", "noise")
     }
     shuffled = np.random.default_rng(0).permuted(subject.x, axis=0)
     energies = [logsumexp(subject.logits(x), axis=-1) for x in (subject.x, shuffled)]
@@ -182,8 +212,9 @@ def test_shuffled_pixels_and_unknown_classes_are_told_from_known_ones(subject):
     found = list(evaluate_ood(subject, steps=200, seed=0, data_dir=None))
     for test in ("shuffled pixels", "held-out classes"):
         assert values(found, f"{test}, Mahalanobis", "AUROC").min() > 0.6
-    tests = {m.test.rpartition(", ")[0] for m in found}
-    assert tests == {"own mistakes", "shuffled pixels", "held-out classes"}  # no set is of 8 x 8
+    tests = {m.test.rpartition(", ")[0] for m in found if not isinstance(m, LeftOut)}
+    # no set is of 8 x 8
+    assert tests == {"own mistakes", "shuffled pixels", "held-out classes", "noise"}
 
 
 def test_more_shots_help_and_wrong_labels_do_not(subject):

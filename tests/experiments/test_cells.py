@@ -5,6 +5,7 @@ import pytest
 
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.experiments.cells import train_together
+from lpc_scratch.experiments.portrait import CORRECT
 from lpc_scratch.nn.penalties import PENALTIES
 from lpc_scratch.training.result import COLUMNS
 
@@ -42,6 +43,13 @@ def assert_same(result, other):
         expected = other.arrays[name]
         assert (array.dtype, array.shape) == (expected.dtype, expected.shape), name
         assert array.tobytes() == expected.tobytes(), name
+
+
+def test_a_cell_knows_which_test_samples_it_has_right():
+    result = alone(SMALL)
+    correct = result.arrays[CORRECT]
+    assert correct.dtype == bool
+    assert correct.mean() == pytest.approx(result.rows[-1]["test_accuracy"])
 
 
 def alone(config):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
 from lpc_scratch.metrics import calibration
@@ -70,6 +71,61 @@ def test_bins_are_closed_on_the_right():
     assert error == pytest.approx((0.5 + 2 * 0.1 + 0.3 + 0) / 5)
 
 
+def test_hand_worked_classwise_error():
+    p = np.array([[0.8, 0.2], [0.9, 0.1], [0.3, 0.7], [0.0, 1.0]])
+    # class 0 in two bins: 0.3 and 0 of nobody, 0.8 and 0.9 of one; of class 1 the same gaps
+    found = calibration.classwise_calibration_error(p, [0, 1, 1, 1], bins=2)
+    assert found == pytest.approx((0.3 + 0.7) / 4)
+
+
+def test_hand_worked_adaptive_error():
+    top = np.array([0.9, 0.6, 0.8, 0.7, 1.0])
+    labels = [0, 0, 1, 1, 0]  # in order: 0.6 right, 0.7 and 0.8 wrong, 0.9 and 1 right
+    found = calibration.adaptive_calibration_error(np.stack([top, 1 - top], 1), labels, bins=2)
+    assert found == pytest.approx((abs(0.6 + 0.7 + 0.8 - 1) + abs(0.9 + 1 - 2)) / 5)
+
+
+def test_classwise_error_is_that_of_scikit_learns_curves(honest):
+    logits, labels = honest
+    p = calibration.softmax_probabilities(3 * logits)
+    errors = []
+    for label in range(5):
+        shares, means = calibration_curve(labels == label, p[:, label], n_bins=10)
+        counts, _ = np.histogram(p[:, label], 10, (0, 1))
+        errors.append(np.sum(counts * np.abs(shares - means)) / len(p))
+    found = calibration.classwise_calibration_error(p, labels, bins=10)
+    assert found == pytest.approx(np.mean(errors))
+
+
+def test_adaptive_error_is_that_of_scikit_learns_quantiles(honest):
+    logits, labels = honest
+    p = calibration.softmax_probabilities(3 * logits)
+    right, confidence = p.argmax(axis=1) == labels, p.max(axis=1)
+    shares, means = calibration_curve(right, confidence, n_bins=10, strategy="quantile")
+    found = calibration.adaptive_calibration_error(p, labels, bins=10)
+    assert found == pytest.approx(np.mean(np.abs(shares - means)), rel=1e-3)
+
+
+def test_adaptive_error_is_that_of_pytorch_ood(honest):
+    torch = pytest.importorskip("torch")
+    metrics = pytest.importorskip("pytorch_ood.metrics")
+    logits, labels = honest
+    p = calibration.softmax_probabilities(3 * logits)
+    right, confidence = p.argmax(axis=1) == labels, p.max(axis=1)
+    theirs = metrics.calibration_error(
+        torch.tensor(confidence), torch.tensor(right), p="1", beta=2000
+    )
+    assert calibration.adaptive_calibration_error(p, labels, bins=10) == pytest.approx(theirs)
+
+
+def test_a_certain_network_that_is_wrong_at_times_is_wrong_in_all_three_errors():
+    p, labels = np.eye(10)[np.zeros(100, dtype=int)], np.repeat([0, 1], [90, 10])
+    assert calibration.expected_calibration_error(p, labels) == pytest.approx(0.1)
+    assert calibration.classwise_calibration_error(p, labels) == pytest.approx(0.02)
+    assert calibration.adaptive_calibration_error(p, labels, bins=1) == pytest.approx(0.1)
+    assert calibration.adaptive_calibration_error(p[:2], [0, 0], bins=15) == 0
+
+
 def test_an_honest_network_is_calibrated_and_an_overconfident_one_is_not(honest):
     logits, labels = honest
     errors = []
@@ -120,6 +176,8 @@ def test_temperatures_without_an_optimum_end_at_a_bound():
         (lambda: calibration.brier_score([[0.5, 0.4]], [0]), "row 0 sums to 0.9"),
         (lambda: calibration.brier_score([[1.5, -0.5]], [0]), "at least 0, not -0.5"),
         (lambda: calibration.reliability(np.eye(2), [0, 1], bins=0), "bins must be at least 1"),
+        (lambda: calibration.classwise_calibration_error(np.eye(2), [0, 1], 0), "bins must be"),
+        (lambda: calibration.adaptive_calibration_error(np.eye(2), [0, 1], 0), "bins must be"),
         (
             lambda: calibration.negative_log_likelihood(np.eye(2), [0, 2]),
             r"labels must be in 0\.\.",

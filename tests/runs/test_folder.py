@@ -10,7 +10,7 @@ import pytest
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import DivergenceError, RunFolderError
 from lpc_scratch.files.tensors import load_tensors, save_tensors
-from lpc_scratch.runs import layout
+from lpc_scratch.runs import folder, layout
 from lpc_scratch.runs.checkpoint import load_state
 from lpc_scratch.runs.config_file import load_config
 from lpc_scratch.runs.folder import RunFolder
@@ -65,8 +65,8 @@ class Interrupted(RunFolder):
         super().__init__(path)
         self.last = epoch
 
-    def checkpoint(self, trainer, epoch):
-        super().checkpoint(trainer, epoch)
+    def _keep(self, trainer, epoch):
+        super()._keep(trainer, epoch)
         if epoch == self.last:
             raise KeyboardInterrupt
 
@@ -102,6 +102,14 @@ def test_folder_holds_the_configuration_environment_metrics_and_model(path):
     assert tensors.keys() == parameters.keys()
     assert all(np.array_equal(tensors[name], parameters[name]) for name in parameters)
     assert metadata["epoch"] == "6"
+
+
+def test_epochs_shorter_than_a_second_share_a_checkpoint(path, monkeypatch):
+    monkeypatch.setattr(folder, "BETWEEN_CHECKPOINTS", 1000.0)
+    kept = []
+    monkeypatch.setattr(folder, "save_state", lambda *arguments: kept.append(arguments[-1]))
+    run(path, dataclasses.replace(SMALL, evaluate_every=4))
+    assert kept == [0, 4, 6]  # those that are measured
 
 
 def test_several_seeds_give_tensors_with_a_leading_member_axis(path):
