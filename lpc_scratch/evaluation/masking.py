@@ -62,7 +62,6 @@ class Sign:
             yield Measurement("masking", self.name, measure, shown, self.threshold, self.meaning)
 
 
-# What a sign is called stands in evaluation.csv: a new threshold is a new number, not a new name.
 NO_GRADIENT = Sign(
     "no gradient of the loss",
     "share of right answers",
@@ -95,8 +94,8 @@ TARGETS = Sign(
     "targets beat none",
     "share of all images",
     0.03,
-    "broken by an attack towards a class, at any of the budgets, and by none that just leaves the "
-    "true one",
+    "broken by APGD towards a class, at any of the budgets, and by neither PGD nor APGD away from "
+    "the true one",
 )
 NO_BOUND = Sign(
     "right without bound",
