@@ -25,7 +25,7 @@ def apgd(
     norm: Norm = "linf",
     steps: int = 100,
     restarts: int = 1,
-    loss: Loss = "log-odds",
+    loss: Loss = "both",
     targets: int = 0,
     seed: int | np.random.Generator = 0,
 ) -> AttackResult:

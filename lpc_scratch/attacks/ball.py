@@ -9,8 +9,11 @@ from lpc_scratch.backend import Array, backend_of
 Norm = Literal["linf", "l2"]
 
 
-def project(norm: Norm, epsilon: float, x: Array, images: Array) -> Array:
-    """Bring x into the ball about the images, and then into [0, 1], which does not leave it."""
+def project(norm: Norm, epsilon: float | Array, x: Array, images: Array) -> Array:
+    """Bring x into the ball about the images, and then into [0, 1], which does not leave it.
+
+    The radius is one for all, or of every row its own, (..., B, 1).
+    """
     xp = backend_of(x).xp
     if norm == "linf":
         x = xp.clip(x, images - epsilon, images + epsilon)

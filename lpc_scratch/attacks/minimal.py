@@ -41,6 +41,18 @@ class MinimalResult(AttackResult):
         """Return the sizes (..., N) of the perturbations; nan where none was found."""
         return np.where(self.flipped, super().norms(norm), np.nan)
 
+    def within(self, epsilon: float, norm: str = "l2") -> AttackResult:
+        """Return what an attack that is bounded by epsilon, in that norm, has found with it.
+
+        As of the others, images that are misclassified from the start count as flipped, as they
+        are, and so the worst case of them all can be taken. Images stay as they are too where there
+        is nothing within the bound.
+        """
+        reached = self.correct & (self.norms(norm) <= epsilon)
+        adversarials = np.where(reached[..., None], self.adversarials, self.images)
+        flipped = reached | ~self.correct
+        return AttackResult(self.images, adversarials, self.correct, flipped, self.iterations)
+
     def summary(self, correct_only: bool = False) -> MinimalSummary:
         """Return the robustness ρ of Moosavi-Dezfooli et al. 2016, and what goes with it.
 

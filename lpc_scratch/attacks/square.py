@@ -65,48 +65,41 @@ def square_attack(
                 drawn = _squares(shape, _side(shape, area, iteration / iterations), generator)
             else:
                 drawn = _stripes(shape, generator)
-            if not _propose(model, state, bounds, margins, *drawn):
+            if not _propose(model, state, bounds, margins, drawn):
                 return
 
     return attack_in_chunks(model, images, labels, attack, seed)
 
 
 def _propose(
-    model: PixelModel, state: State, bounds: list[Array], margins: Array, window: Array, up: Array
+    model: PixelModel, state: State, bounds: list[Array], margins: Array, drawn: tuple[Array, Array]
 ) -> bool:
     """Ask about one change of every active sample and keep it where it helps.
 
-    `bounds` are the images -ε and +ε, `margins` (..., B) the best ones so far; `window` and `up`
-    say which pixels change, and whether to +ε: host booleans, together broadcast to (B, H, W, C).
+    `bounds` are the images -ε and +ε, `margins` (..., B) the best ones so far; `drawn` says which
+    pixels change, by their positions (B, S), and whether to +ε, (B, S) bool: host arrays.
     Returns False where there is nothing left to do.
     """
     active = active_rows(model, state)
     if not active.size:
         return False
     xp, rows = model.xp, model.backend.to_device(active)
-    window, up = (
-        model.backend.to_device(mask[active].reshape(len(active), -1))
-        for mask in np.broadcast_arrays(window, up)
-    )
-    lowest, highest = (bound[..., rows, :] for bound in bounds)
-    x, target = state.adversarials[..., rows, :], state.target[..., rows]
-
-    def paint(up: Array) -> Array:
-        painted = x.copy()
-        xp.copyto(painted, highest, where=window & up)
-        xp.copyto(painted, lowest, where=window & ~up)
-        return painted
-
-    same = (paint(up) == x).all(axis=-1)
-    proposal = paint(up ^ same[..., None])  # what is there already is tried with the other sign
-    logits = model.forward(proposal)
+    pixels, up = (model.backend.to_device(array[active]) for array in drawn)
+    x, at = state.adversarials[..., rows, :], (..., xp.arange(len(active))[:, None], pixels)
+    lowest, highest = (bound[..., rows[:, None], pixels] for bound in bounds)
+    before = x[at]
+    same = (before == xp.where(up, highest, lowest)).all(axis=-1, keepdims=True)
+    painted = xp.where(up ^ same, highest, lowest)  # what is there is tried with the other sign
+    x[at] = painted
+    target = state.target[..., rows]
+    logits = model.forward(x)
     value, _ = margin(logits, target)
     asked, best = state.active[..., rows], margins[..., rows]
     flipped = asked & (logits.argmax(axis=-1) != target)
     kept = asked & (flipped | (value < best))
-    xp.copyto(x, proposal, where=kept[..., None])
-    xp.copyto(best, value, where=kept)
-    state.adversarials[..., rows, :], margins[..., rows] = x, best
+    after = xp.where(kept[..., None], painted, before)
+    state.adversarials[..., rows[:, None], pixels] = after
+    margins[..., rows] = xp.where(kept, value, best)
     state.active[..., rows] = asked & ~flipped
     state.iterations[..., rows] += asked
     return True
@@ -115,7 +108,9 @@ def _propose(
 def _stripes(shape: tuple[int, ...], generator: np.random.Generator) -> tuple[Array, Array]:
     """Draw vertical stripes for images (B, H, W, C): all pixels, and a sign for each column."""
     count, height, width, channels = shape
-    return np.ones((count, height, width, 1), bool), _signs((count, 1, width, channels), generator)
+    up = np.repeat(_signs((count, 1, width * channels), generator), height, axis=1)
+    up = up.reshape(count, -1)
+    return np.broadcast_to(np.arange(up.shape[-1]), up.shape), up
 
 
 def _squares(
@@ -125,9 +120,10 @@ def _squares(
     count, height, width, channels = shape
     top = generator.integers(height - side + 1, size=(count, 1, 1, 1))
     left = generator.integers(width - side + 1, size=(count, 1, 1, 1))
-    row, column = np.arange(height)[:, None, None], np.arange(width)[:, None]
-    window = (row >= top) & (row < top + side) & (column >= left) & (column < left + side)
-    return window, _signs((count, 1, 1, channels), generator)
+    row, column, channel = np.ogrid[:side, :side, :channels]
+    pixels = ((top + row) * width + left + column) * channels + channel
+    up = np.broadcast_to(_signs((count, 1, 1, channels), generator), pixels.shape)
+    return pixels.reshape(count, -1), up.reshape(count, -1)
 
 
 def _signs(shape: tuple[int, ...], generator: np.random.Generator) -> Array:

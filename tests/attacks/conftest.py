@@ -28,7 +28,10 @@ ATTACKS = {
     "targeted apgd l2": lambda model, images, labels, epsilon=0.1: apgd(
         model, images, labels, epsilon, norm="l2", steps=20, targets=2
     ),
-    "ddn": lambda model, images, labels: ddn(model, images, labels, steps=100),
+    "ddn": lambda model, images, labels: ddn(model, images, labels, steps=60, targets=0),
+    "targeted ddn linf": lambda model, images, labels: ddn(
+        model, images, labels, steps=40, norm="linf", targets=2
+    ),
     "deepfool": lambda model, images, labels: deepfool(model, images, labels),
     "square": lambda model, images, labels, epsilon=0.03: square_attack(
         model, images, labels, epsilon, iterations=30
@@ -59,7 +62,7 @@ def attack(request):
     return ATTACKS[request.param]
 
 
-@pytest.fixture(params=[name for name in ATTACKS if name not in ("deepfool", "ddn")])
+@pytest.fixture(params=[name for name in ATTACKS if "ddn" not in name and name != "deepfool"])
 def bounded_attack(request):
     """Run a test on every attack that takes an epsilon, with the norm that this bounds."""
     return ATTACKS[request.param], "l2" if "l2" in request.param else "linf"
@@ -98,6 +101,49 @@ def make_model(rng):
         return PixelModel(network, describe(image_shape))
 
     return make
+
+
+@pytest.fixture
+def smallest_epsilons():
+    """Say how far the samples of a linear classifier are from the nearest other class.
+
+    `dual` is the order of the norm dual to that of the distance.
+    """
+
+    def measure(model, images, dual):
+        W = 2 * (next(model.network.leaves()).W @ model.network.classifier.W).mT  # per pixel
+        logits = model.logits(images)
+        labels = logits.argmax(axis=-1)[..., None]
+        gaps = logits.max(axis=-1, keepdims=True) - logits
+        own = np.take_along_axis(W, labels, axis=-2)[..., None, :]
+        lengths = np.linalg.norm(own - W[..., None, :, :], ord=dual, axis=-1)
+        with np.errstate(invalid="ignore"):
+            return labels[..., 0], np.nanmin(gaps / lengths, axis=-1)
+
+    return measure
+
+
+@pytest.fixture
+def torch_twin():
+    """Make a torch module of a perceptron, or of a member of a stack, that takes pixels."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+
+    class Twin(torch.nn.Module):
+        def __init__(self, model, member=...):
+            super().__init__()
+            self.model, self.member = model, member
+
+        def forward(self, x):
+            x = 2 * x.flatten(1) - 1
+            for layer in self.model.network.leaves():
+                if hasattr(layer, "W"):
+                    W, b = (torch.from_numpy(array[self.member]) for array in (layer.W, layer.b))
+                    x = x @ W + b
+                else:
+                    x = torch.relu(x)
+            return x
+
+    return lambda *given: Twin(*given).eval()
 
 
 @pytest.fixture

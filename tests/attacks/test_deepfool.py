@@ -111,29 +111,20 @@ def test_summary_of_one_network_is_numbers(digits_model, make_model, images):
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("clip", [False, True])
-def test_deepfool_agrees_with_foolbox(make_model, rng, clip):
+def test_deepfool_agrees_with_foolbox(make_model, torch_twin, rng, clip):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     foolbox = pytest.importorskip(
         "foolbox", reason="foolbox is not installed", exc_type=ImportError
     )
     model, images = make_model(), rng.uniform(0.1, 0.9, size=(60, 16))
 
-    class Pixels(torch.nn.Module):
-        def forward(self, x):
-            x = 2 * x - 1
-            for layer in model.network.leaves():
-                if hasattr(layer, "W"):
-                    x = x @ torch.from_numpy(layer.W) + torch.from_numpy(layer.b)
-                else:
-                    x = torch.relu(x)
-            return x
-
     x = torch.from_numpy(images)
-    own = Pixels()(x).argmax(dim=1)
+    network = torch_twin(model)
+    own = network(x).argmax(dim=1)
     bounds = (0.0, 1.0) if clip else (-1e3, 1e3)
     other = foolbox.attacks.L2DeepFoolAttack(steps=50, candidates=4, overshoot=0.02, loss="logits")
     found = other.run(
-        foolbox.PyTorchModel(Pixels().eval(), bounds=bounds, device="cpu"),
+        foolbox.PyTorchModel(network, bounds=bounds, device="cpu"),
         x,
         foolbox.criteria.Misclassification(own),
     )
