@@ -60,8 +60,7 @@ class EvaluateCommand:
     epsilon_l2: tuple[float, ...] = AttackSettings.l2
     """Strengths of the attacks that bound the Euclidean length, in pixel units."""
     attack_steps: int = AttackSettings.steps
-    """Steps of PGD and APGD, from each start for each loss or target; DDN takes five times as
-    many."""
+    """Steps of PGD, APGD and DDN, from each start for each loss or target."""
     attack_targets: int = AttackSettings.targets
     """Classes that the targeted attacks try, the most likely wrong ones first."""
     attack_queries: int = AttackSettings.queries

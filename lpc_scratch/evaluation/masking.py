@@ -94,8 +94,8 @@ TARGETS = Sign(
     "targets beat none",
     "share of all images",
     0.03,
-    "broken by APGD towards a class, at any of the budgets, and by neither PGD nor APGD away from "
-    "the true one",
+    "broken by APGD or DDN towards a class, at any of the budgets, and by neither PGD nor APGD "
+    "away from the true one",
 )
 NO_BOUND = Sign(
     "right without bound",
@@ -134,7 +134,7 @@ def signs_of_masking(
     by_targets = [
         beaten(
             sample.standing(norm, epsilon, f"pgd-{norm}", f"apgd-{norm}"),
-            sample.standing(norm, epsilon, f"apgd-t-{norm}"),
+            sample.standing(norm, epsilon, f"apgd-t-{norm}", f"ddn-{norm}"),
         )
         for norm in NORMS
         for epsilon in settings.epsilons(norm)

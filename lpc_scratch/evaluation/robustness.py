@@ -5,7 +5,6 @@ from functools import partial
 
 from lpc_scratch.attacks import (
     AttackResult,
-    MinimalResult,
     PixelModel,
     apgd,
     ddn,
@@ -36,7 +35,8 @@ from lpc_scratch.evaluation.worst_case import (
 
 STARTS = 2
 STEP = 0.25  # of epsilon: smaller steps find fewer adversarials where logits are nearly flat
-DDN_STEPS = 5  # for each step of the attacks with a bound
+
+FITS = "right where the perturbation is longer than epsilon"
 
 Attack = Callable[[Array, Array, float], AttackResult]
 """An attack on images (N, I), with labels (N,), within an epsilon."""
@@ -54,9 +54,10 @@ def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[
     model = PixelModel.from_run(subject.run)
     sample = AttackedSample(model, model.pixels(subject.x), subject.y)
     shown = f"{len(subject.y)} test images in [0, 1]"
-    found, texts = _attack_without_bound(sample, settings)
-    for norm in NORMS:
-        texts[norm] = _attack(sample, norm, settings) | texts.get(norm, {})
+    # Without a bound first: what they break need not be shown to Square.
+    found = sample.attack_without_bound("deepfool-l2", "l2", settings.l2, partial(deepfool, model))
+    texts = {norm: _attack(sample, norm, settings) for norm in NORMS}
+    texts["l2"]["deepfool-l2"] = f"{DEEPFOOL_SETTINGS}; {FITS}"
 
     clean = sample.correct.mean(axis=-1)
     yield Measurement("robustness", "no attack", "accuracy", clean, 0.0, shown)
@@ -78,32 +79,18 @@ def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[
     yield from signs_of_masking(sample, found, slopes, settings)
 
 
-def _attack_without_bound(
-    sample: AttackedSample, settings: AttackSettings
-) -> tuple[MinimalResult, dict[Norm, dict[str, str]]]:
-    """Look for short perturbations, and return those of DeepFool, and what the numbers depend on.
-
-    These attacks come first: what they break need not be shown to Square.
-    """
-    model, steps = sample.model, DDN_STEPS * settings.steps
-    found = sample.attack_without_bound("deepfool-l2", settings.l2, partial(deepfool, model))
-    sample.attack_without_bound("ddn-l2", settings.l2, partial(ddn, model, steps=steps))
-    fits = "right where the perturbation is longer than epsilon"
-    return found, {
-        "l2": {
-            "ddn-l2": f"{steps} steps, then back to the boundary; {fits}",
-            "deepfool-l2": f"{DEEPFOOL_SETTINGS}; {fits}",
-        }
-    }
-
-
 def _attack(sample: AttackedSample, norm: Norm, settings: AttackSettings) -> dict[str, str]:
     """Attack the sample within every epsilon of a norm; return what the numbers depend on."""
-    attacks = _attacks(sample.model, norm, settings)
-    for epsilon in settings.epsilons(norm):
+    model, steps, epsilons = sample.model, settings.steps, settings.epsilons(norm)
+    targets = min(settings.targets, model.classes - 1)
+    shortest = partial(ddn, model, steps=steps, norm=norm, targets=targets)
+    sample.attack_without_bound(f"ddn-{norm}", norm, epsilons, shortest)
+    attacks = _attacks(model, norm, settings)
+    for epsilon in epsilons:
         for name, (attack, _) in attacks.items():
             sample.attack(name, norm, epsilon, attack, left_only=name == SQUARE)
-    return {name: text for name, (_, text) in attacks.items()}
+    texts = {name: text for name, (_, text) in attacks.items()}
+    return texts | {f"ddn-{norm}": f"{steps} steps {_towards(targets)}; {FITS}"}
 
 
 def _attacks(
@@ -132,7 +119,7 @@ def _attacks(
         f"apgd-{norm}": (by_apgd, f"{steps} steps up the log-odds and then the margin"),
         f"apgd-t-{norm}": (
             partial(by_apgd, targets=targets),
-            f"{steps} steps towards each of the {targets} likeliest other classes",
+            f"{steps} steps {_towards(targets)}",
         ),
     }
     if norm == "l2":
@@ -148,3 +135,7 @@ def _attacks(
             "had broken, and the others count as broken",
         ),
     }
+
+
+def _towards(targets: int) -> str:
+    return f"towards each of the {targets} likeliest other classes"

@@ -26,8 +26,7 @@ class AttackSettings:
     ----------
     linf, l2 : epsilons, in pixel units, of the largest change of a pixel and of the Euclidean
         length
-    steps : steps of PGD and APGD after each start, for each loss or target; DDN takes five times as
-        many
+    steps : steps of PGD, APGD and DDN after each start, for each loss or target
     targets : how many classes the targeted attacks try, the most likely wrong ones first
     queries : how often Square may ask about an image
     seed : decides random starts and squares
@@ -91,14 +90,18 @@ class AttackedSample:
         self._gained[name, norm, epsilon] = before & ~after
 
     def attack_without_bound(
-        self, name: str, epsilons: tuple[float, ...], run: Callable[[Array, Array], MinimalResult]
+        self,
+        name: str,
+        norm: Norm,
+        epsilons: tuple[float, ...],
+        run: Callable[[Array, Array], MinimalResult],
     ) -> MinimalResult:
-        """Look for the shortest L2 perturbations, which count at every epsilon that they fit in."""
+        """Look for the shortest perturbations, which count at every epsilon that they fit in."""
         result = run(self.images, self.labels)
         self._note(result, np.arange(len(self.labels)))
-        sizes = np.where(result.flipped, result.norms(), np.inf)
         for epsilon in epsilons:
-            self._standing[name, "l2", epsilon] = self.correct & _exceeds(sizes, epsilon)
+            robust = result.within(epsilon, norm).robust
+            self._standing[name, norm, epsilon] = np.atleast_2d(robust)
         return result
 
     def standing(self, norm: Norm, epsilon: float, *names: str) -> Array:

@@ -15,7 +15,15 @@ from lpc_scratch.training import train
 
 SETTINGS = AttackSettings((0.05, 0.3), (0.5, 1.0), steps=5, targets=2, queries=30)
 OF_NORM = {
-    "linf": ("fgsm", "pgd-linf", "apgd-linf", "apgd-t-linf", "transfer-linf", "square-linf"),
+    "linf": (
+        "ddn-linf",
+        "fgsm",
+        "pgd-linf",
+        "apgd-linf",
+        "apgd-t-linf",
+        "transfer-linf",
+        "square-linf",
+    ),
     "l2": ("pgd-l2", "apgd-l2", "apgd-t-l2", "ddn-l2", "deepfool-l2"),
 }
 
@@ -135,6 +143,6 @@ def test_what_is_broken_needs_no_further_attack_and_counts_wherever_it_fits():
     )
     assert np.array_equal(sample.worst_case("l2", 0.5), [[1, 0, 1, 0], [0, 0, 1, 0]])
     assert np.array_equal(sample.worst_case("l2", 0.7), [[1, 0, 0, 0], [0, 0, 0, 0]])
-    sample.attack_without_bound("far", (0.4,), lambda x, y: move(x, y, 0.31))
+    sample.attack_without_bound("far", "l2", (0.4,), lambda x, y: move(x, y, 0.31))
     assert np.array_equal(sample.worst_case("linf", 0.31), [[0, 0, 1, 0], [0, 0, 1, 0]])
     assert sample.closest[0, :3, 0] == pytest.approx([0.51, 0.6, 0.2])
