@@ -17,6 +17,7 @@ include_patterns = [
     "results/README.md",
     "results/cifar-10/README.md",
     "results/geometry/README.md",
+    "results/generalisation/README.md",
     "results/robustness/README.md",
     "benchmarks/README.md",
 ]

@@ -22,7 +22,10 @@ PAGES = [
     *(f"notebooks/{name}.html" for name in (*COURSE, "README")),
     *(f"docs/{page.stem}.html" for page in sorted(ROOT.glob("docs/*.md"))),
     *("README.html", "CHANGELOG.html", "benchmarks/README.html"),
-    *(f"results/{room}README.html" for room in ("", "geometry/", "robustness/")),
+    *(
+        f"results/{room}README.html"
+        for room in ("", "cifar-10/", "generalisation/", "geometry/", "robustness/")
+    ),
 ]
 
 
