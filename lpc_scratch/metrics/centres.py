@@ -33,6 +33,7 @@ class Centres:
     means : (C, D) class means
     offsets : (C, D) the same, measured from the first sample
     norm : mean ||z||
+    least : the smallest entry of all
     """
 
     classes: IntArray
@@ -42,6 +43,7 @@ class Centres:
     means: FloatArray
     offsets: FloatArray
     norm: float
+    least: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,22 +89,22 @@ def find_centres(rows: Rows, labels: npt.ArrayLike, jobs: int, progress: Progres
     C = len(classes)
     first = read_finite(rows, "features", 0, 1)[0]
 
-    def sums(start: int, stop: int) -> tuple[IntArray, FloatArray, FloatArray, float]:
+    def sums(start: int, stop: int) -> tuple[IntArray, FloatArray, FloatArray, float, float]:
         z = read_finite(rows, "features", start, stop)
         present, local = np.unique(index[start:stop], return_inverse=True)
         of_classes = one_hot(local, len(present))
         norms = np.sqrt(np.einsum("nd,nd->n", z, z)).sum()
-        return present, of_classes @ z, of_classes @ (z - first), norms
+        return present, of_classes @ z, of_classes @ (z - first), norms, z.min()
 
-    means, offsets, norm = np.zeros((C, D)), np.zeros((C, D)), 0.0
+    means, offsets, norm, least = np.zeros((C, D)), np.zeros((C, D)), 0.0, np.inf
     bounds = chunks(N, max(D, C))
-    for (start, stop), (present, total, moved, lengths) in zip(
+    for (start, stop), (present, total, moved, lengths, low) in zip(
         bounds, in_order(sums, bounds, jobs), strict=True
     ):
         means[present] += total
         offsets[present] += moved
-        norm += lengths
+        norm, least = norm + lengths, min(least, low)
         progress(stop - start)
     means /= counts[:, None]
     offsets /= counts[:, None]
-    return Centres(classes, index, counts, first, means, offsets, float(norm) / N)
+    return Centres(classes, index, counts, first, means, offsets, float(norm) / N, float(least))

@@ -157,7 +157,7 @@ def measure_features(
         "latent_norm": centres.norm,
         "latent_entropy": latent_entropy(points, NEIGHBORS, seed) if N > NEIGHBORS else np.nan,
     }
-    notes = why_undefined(values, centres, spread, head, about == "zero")
+    notes = why_undefined(values, centres, spread, about == "zero")
     return Measured(values, notes, centres, spread, own, judge or own, origin, sample)
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 from lpc_scratch.metrics.centres import Centres
-from lpc_scratch.metrics.heads import Head
 from lpc_scratch.metrics.spread import Spread
 
 
@@ -12,7 +11,6 @@ def why_undefined(
     values: Mapping[str, float],
     centres: Centres,
     spread: Spread,
-    head: Head | None,
     about_zero: bool,
 ) -> tuple[str, ...]:
     """Return a sentence for each reason why values are nan or infinite, or mislead."""
@@ -41,14 +39,11 @@ def why_undefined(
             f"{C} classes are more than {D} coordinates have room for as a simplex: read GNC2 in "
             "place of the ETF distance"
         )
-    if head is None:
-        notes.append("there is no classifier: NC3 and NC0 are not defined")
-    if math.isnan(values["nc4"]):
-        notes.append("nothing predicts: NC4 and the accuracy are not defined")
     if math.isnan(values["gmm_score"]):
         notes.append("every coordinate is constant: it has no two values to look for")
-    if about_zero and C > 1 and (centres.means > 0).all() and (spread.positive == 1).all():
+    if about_zero and centres.least >= 0 and C > 1:
         notes.append(
-            "every feature is positive, so that all codes are one: they want another origin"
+            "no feature is negative, so that a code about 0 says which of them are off: take the "
+            "mean as origin to ask for two values"
         )
     return tuple(notes)

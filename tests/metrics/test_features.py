@@ -202,7 +202,7 @@ def test_what_cannot_be_measured_gets_a_sentence(changes, sentence):
         (np.eye(3), [0, 1, 2], {"nc1", "nc1_quotient", "cdnv"}, "every class has one sample"),
         (np.ones((4, 2)), [0, 0, 1, 1], {"nc1", "cdnv", "gmm_score"}, "class means coincide"),
         ([[0.0], [1], [2], [5]], [0, 0, 1, 2], set(), "2 of 3 classes have one sample"),
-        (np.ones((4, 2)) + np.eye(4)[:, :2], [0, 0, 1, 1], {"nc3"}, "all codes are one"),
+        (np.ones((4, 2)) + np.eye(4)[:, :2], [0, 0, 1, 1], {"nc3"}, "no feature is negative"),
     ],
     ids=["one class", "one sample a class", "constant", "one coordinate", "positive"],
 )
