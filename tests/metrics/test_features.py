@@ -1,6 +1,7 @@
 """Features of any origin, at any size: the formulas, the chunks, and what cannot be measured."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -301,3 +302,13 @@ def test_no_more_memory_is_taken_than_is_stated(rng, monkeypatch):
     tracemalloc.stop()
     assert peak < arrays.memory_needed(N, D, C, jobs=2)
     assert sum(rows) == 2 * N
+
+
+def test_the_page_on_measuring_defines_every_number():
+    page = Path(__file__).parents[2] / "docs" / "measuring.md"
+    rows = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in page.read_text(encoding="utf-8").splitlines()
+    ]
+    for d in DEFINITIONS:
+        assert [d.label, d.formula, d.unit, d.range, d.collapsed, d.source] in rows
