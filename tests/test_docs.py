@@ -15,6 +15,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.evaluate import EvaluateCommand
 from lpc_scratch.export import ExportCommand
 from lpc_scratch.generalise import GeneraliseCommand
+from lpc_scratch.measure import MeasureCommand
 from lpc_scratch.sweep import SweepCommand
 from lpc_scratch.train import TrainCommand
 
@@ -29,6 +30,7 @@ SETTINGS = {
     "lpc_scratch.generalise": GeneraliseCommand,
     "lpc_scratch.evaluate": EvaluateCommand,
     "lpc_scratch.export": ExportCommand,
+    "lpc_scratch.measure": MeasureCommand,
 }
 COMMANDS = sorted(
     set(re.findall(r"(?:^    |`|&& )(python -m [^`&\n]+)", "".join(TEXT.values()), re.M))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = {"train", "compare", "sweep", "evaluate", "export"}
+COMMANDS = {"train", "compare", "sweep", "evaluate", "export", "measure"}
 MAY_IMPORT = {
     "errors": set(),
     "version": set(),

@@ -69,7 +69,15 @@ from lpc_scratch.metrics.detection import (
 )
 from lpc_scratch.metrics.entropy import latent_entropy
 from lpc_scratch.metrics.equilibrium import Balance, balance, margin
+from lpc_scratch.metrics.features import Measured, measure_features, measure_layers
+from lpc_scratch.metrics.generalised import (
+    direction_kernels,
+    duality_cosines,
+    duality_structure,
+    orthogonality_to_unknown,
+)
 from lpc_scratch.metrics.measure import measure
+from lpc_scratch.metrics.perclass import class_table, far_samples, pair_table
 from lpc_scratch.metrics.rivals import Neco, Neighbours, nci
 from lpc_scratch.metrics.selection import aurc, excess_aurc, risk_coverage
 from lpc_scratch.theory.codes import simplex_hamming
@@ -80,6 +88,7 @@ __all__ = [
     "ClassGroups",
     "CodeGeometry",
     "Mahalanobis",
+    "Measured",
     "MixtureFit",
     "Neco",
     "Neighbours",
@@ -94,12 +103,16 @@ __all__ = [
     "centered_class_means",
     "class_codes",
     "class_means",
+    "class_table",
     "classifier_mean_share",
     "classwise_calibration_error",
     "code_geometry",
+    "direction_kernels",
     "distance_to_class_mean",
     "distance_to_code",
     "distinct_codes",
+    "duality_cosines",
+    "duality_structure",
     "energy",
     "entry_kurtosis",
     "equiangularity",
@@ -107,6 +120,7 @@ __all__ = [
     "etf_distance",
     "excess_aurc",
     "expected_calibration_error",
+    "far_samples",
     "fit_mixtures",
     "fit_temperature",
     "fpr_at_tpr",
@@ -121,9 +135,13 @@ __all__ = [
     "max_log_probability",
     "mean_class_distance",
     "measure",
+    "measure_features",
+    "measure_layers",
     "nci",
     "nearest_class_mean_disagreement",
     "negative_log_likelihood",
+    "orthogonality_to_unknown",
+    "pair_table",
     "reliability",
     "risk_coverage",
     "rotated_kurtosis",

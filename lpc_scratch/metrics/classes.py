@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lpc_scratch.metrics.arrays import as_array, describe_infinite
+
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
@@ -24,7 +26,7 @@ def as_matrix(values: npt.ArrayLike, name: str, min_rows: int = 1) -> FloatArray
 
     The message of its ValueError starts with ``name``.
     """
-    matrix = np.asarray(values, dtype=np.float64)
+    matrix = np.asarray(as_array(values, name), dtype=np.float64)
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be 2-D, not of shape {matrix.shape}.")
     if matrix.shape[0] < min_rows or matrix.shape[1] < 1:
@@ -32,13 +34,13 @@ def as_matrix(values: npt.ArrayLike, name: str, min_rows: int = 1) -> FloatArray
             f"{name} needs at least {min_rows} row(s) and 1 column, not shape {matrix.shape}."
         )
     if not np.isfinite(matrix).all():
-        raise ValueError(f"{name} must be finite, but holds a nan or an infinity.")
+        raise ValueError(describe_infinite(name, matrix))
     return matrix
 
 
 def as_labels(labels: npt.ArrayLike | None, name: str, samples: int) -> IntArray:
     """Return ``labels`` as a 1-D integer array of length ``samples``, checked as `as_matrix`."""
-    array = np.asarray(labels)
+    array = np.asarray(labels if labels is None else as_array(labels, name))
     if array.shape != (samples,):
         raise ValueError(f"{name} must have shape ({samples},), one per sample, not {array.shape}.")
     if array.dtype.kind not in "iu":
@@ -72,6 +74,29 @@ def squared_distances(z: FloatArray, points: FloatArray | None = None) -> FloatA
     from sklearn.metrics import pairwise_distances
 
     return pairwise_distances(z, points, metric="sqeuclidean")
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMoments:
+    """Means and variances of C classes in D coordinates, without the samples.
+
+    Attributes
+    ----------
+    classes : (C,) the labels present, sorted
+    means : (C, D) class means mu_c
+    offsets : (C, D) the same, measured from the first sample
+    variances : (C,) v_c = mean over class c of ||z - mu_c||²
+    """
+
+    classes: IntArray
+    means: FloatArray
+    offsets: FloatArray
+    variances: FloatArray
+
+    @property
+    def centered_means(self) -> FloatArray:
+        """M with rows mu_c - mu_G, (C, D); mu_G is the unweighted mean of the class means."""
+        return self.offsets - self.offsets.mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +136,7 @@ class ClassGroups:
 
     @property
     def centered_means(self) -> FloatArray:
-        """M with rows mu_c - mu_G, (C, D); mu_G is the unweighted mean of the class means."""
+        """M, as that of `ClassMoments`."""
         return self.offsets - self.offsets.mean(axis=0)
 
     @cached_property
@@ -129,6 +154,16 @@ Latent: TypeAlias = npt.ArrayLike | ClassGroups
 """A latent (N, D), or one that is already grouped and then needs no labels."""
 
 
+def class_moments(
+    latent: Latent | ClassMoments, labels: npt.ArrayLike | None = None, min_classes: int = 1
+) -> ClassMoments | ClassGroups:
+    """Return moments as they are, and a latent as `group_by_class`, with its errors."""
+    if not isinstance(latent, ClassMoments):
+        return group_by_class(latent, labels, min_classes)
+    _check_classes(latent, min_classes)
+    return latent
+
+
 def group_by_class(
     latent: Latent, labels: npt.ArrayLike | None = None, min_classes: int = 1
 ) -> ClassGroups:
@@ -144,16 +179,23 @@ def group_by_class(
             raise ValueError("labels must be left out where the latent is already grouped.")
         groups = latent
     else:
-        from scipy.sparse import csr_array
-
         z = as_matrix(latent, "latent")
         y = as_labels(labels, "labels", samples=len(z))
         classes, index = np.unique(y, return_inverse=True)
-        # a row for each sample, whose only entry is in the column of its class
-        rows = csr_array((np.ones(len(z)), index, np.arange(len(z) + 1)), (len(z), len(classes)))
-        groups = ClassGroups(z, classes, index, rows.T)
-    if len(groups.classes) < min_classes:
-        raise ValueError(
-            f"labels must hold at least {min_classes} classes, not {len(groups.classes)}."
-        )
+        groups = ClassGroups(z, classes, index, one_hot(index, len(classes)))
+    _check_classes(groups, min_classes)
     return groups
+
+
+def one_hot(index: IntArray, classes: int) -> "csc_array":
+    """Return a sparse matrix (C, N) that is 1 where sample n has ``index`` c."""
+    from scipy.sparse import csr_array
+
+    # a row for each sample, whose only entry is in the column of its class
+    rows = (np.ones(len(index)), index, np.arange(len(index) + 1))
+    return csr_array(rows, (len(index), classes)).T
+
+
+def _check_classes(moments: ClassMoments | ClassGroups, least: int) -> None:
+    if len(moments.classes) < least:
+        raise ValueError(f"labels must hold at least {least} classes, not {len(moments.classes)}.")

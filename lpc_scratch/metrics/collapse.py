@@ -6,13 +6,23 @@ classes; ``latent`` is (N, D) finite, ``labels`` is (N,) integers, mu_c is the m
 the unweighted mean of the mu_c, and M (C, D) has the rows mu_c - mu_G. Classes are the labels that
 occur, in sorted order. All arithmetic is float64.
 
-What takes ``latent`` and ``labels`` also takes the groups of :func:`group_by_class` alone.
+What takes ``latent`` and ``labels`` also takes the groups of :func:`group_by_class` alone, and what
+needs no sample the moments of classes.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import FloatArray, Latent, as_labels, as_matrix, group_by_class
+from lpc_scratch.metrics.classes import (
+    ClassMoments,
+    FloatArray,
+    Latent,
+    as_labels,
+    as_matrix,
+    class_moments,
+    group_by_class,
+)
+from lpc_scratch.metrics.pairs import pair_cosines, pair_distances
 
 # Most closenesses of samples to class means that are computed at once, 8 MB of them.
 _BLOCK = 2**20
@@ -49,17 +59,28 @@ def within_class_variability(latent: Latent, labels: npt.ArrayLike | None = None
     M = groups.centered_means
     if not M.any():
         return np.inf if groups.variances.any() else np.nan
+    s, V = mean_axes(M)
+    # with W = V S⁻¹, trace(Σ_W W Wᵀ) is the mean over classes of ||(z - mu_c) W||²
+    whitened = groups.deviations @ (V / s)
+    return float(groups.average((whitened**2).sum(axis=1)).mean() / len(M))
+
+
+def mean_axes(M: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return s (r,) and V (D, r) with Σ_B = V diag(s²) Vᵀ, where the class means differ; r > 0.
+
+    The s descend, and those that are rounding are left out. ``M`` (C, D) is not 0.
+    """
     # M/√C = U S Vᵀ gives Σ_B = V S² Vᵀ without forming a D x D matrix, nor squaring its rounding
     _, s, Vt = np.linalg.svd(M / np.sqrt(len(M)), full_matrices=False)
     rank = min(len(M) - 1, M.shape[1])
     s, Vt = s[:rank], Vt[:rank]
     kept = s > s[0] * max(M.shape) * np.finfo(np.float64).eps  # class means may span less
-    # with W = V S⁻¹, trace(Σ_W W Wᵀ) is the mean over classes of ||(z - mu_c) W||²
-    whitened = groups.deviations @ (Vt[kept].T / s[kept])
-    return float(groups.average((whitened**2).sum(axis=1)).mean() / len(M))
+    return s[kept], Vt[kept].T
 
 
-def variability_quotient(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
+def variability_quotient(
+    latent: Latent | ClassMoments, labels: npt.ArrayLike | None = None
+) -> float:
     """NC1 as a quotient: trace(Σ_W) / trace(Σ_B), all variance within classes over that between.
 
     Σ_W and Σ_B as in :func:`within_class_variability`. Without unit; at least 0; 0 means that every
@@ -70,14 +91,14 @@ def variability_quotient(latent: Latent, labels: npt.ArrayLike | None = None) ->
     fewer than two classes. Source: Tirer, Huang and Niles-Weed 2023
     ("Perturbation analysis of neural collapse").
     """
-    groups = group_by_class(latent, labels, min_classes=2)
+    groups = class_moments(latent, labels, min_classes=2)
     within, between = groups.variances.mean(), (groups.centered_means**2).sum(axis=1).mean()
     if between == 0:
         return np.inf if within else np.nan
     return float(within / between)
 
 
-def cdnv(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
+def cdnv(latent: Latent | ClassMoments, labels: npt.ArrayLike | None = None) -> float:
     """Class-distance normalised variance: mean over pairs of (v_i + v_j) / (2 ||mu_i - mu_j||²).
 
     v_c is the mean over class c of ||z - mu_c||². Without unit; at least 0; 0 means that every
@@ -86,11 +107,11 @@ def cdnv(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
     they are moreover one single point. Raises ValueError for a malformed ``latent`` or ``labels``,
     or fewer than two classes. Source: Galanti, György and Hutter 2022.
     """
-    groups = group_by_class(latent, labels, min_classes=2)
+    groups = class_moments(latent, labels, min_classes=2)
     i, j = np.triu_indices(len(groups.classes), k=1)
     v = groups.variances
     with np.errstate(divide="ignore", invalid="ignore"):  # coinciding means: inf or nan
-        return float(np.mean((v[i] + v[j]) / (2 * _pair_distances(groups.offsets) ** 2)))
+        return float(np.mean((v[i] + v[j]) / (2 * pair_distances(groups.offsets) ** 2)))
 
 
 def within_class_scatter_trace(latent: Latent, labels: npt.ArrayLike | None = None) -> float:
@@ -110,7 +131,7 @@ def mean_class_distance(means: npt.ArrayLike) -> float:
     classes share one point. Raises ValueError unless ``means`` is a finite matrix of two or more
     rows.
     """
-    return float(_pair_distances(as_matrix(means, "means", min_rows=2)).mean())
+    return float(pair_distances(as_matrix(means, "means", min_rows=2)).mean())
 
 
 def equinorm(vectors: npt.ArrayLike) -> float:
@@ -129,7 +150,7 @@ def equiangularity(M: npt.ArrayLike) -> float:
     Between 0 and 1. nan where a row is 0 and so has no direction. Raises ValueError unless
     ``M`` is a finite matrix of two or more rows. Source: Papyan, Han and Donoho 2020.
     """
-    return float(_pair_cosines(as_matrix(M, "M", min_rows=2)).std())
+    return float(pair_cosines(as_matrix(M, "M", min_rows=2)).std())
 
 
 def max_angle(M: npt.ArrayLike) -> float:
@@ -140,7 +161,7 @@ def max_angle(M: npt.ArrayLike) -> float:
     two or more rows. Source: Papyan, Han and Donoho 2020.
     """
     matrix = as_matrix(M, "M", min_rows=2)
-    return float(np.abs(_pair_cosines(matrix) + 1 / (len(matrix) - 1)).mean())
+    return float(np.abs(pair_cosines(matrix) + 1 / (len(matrix) - 1)).mean())
 
 
 def etf_distance(M: npt.ArrayLike) -> float:
@@ -217,20 +238,3 @@ def nearest_class_mean_disagreement(
     blocks = np.array_split(groups.latent, 1 + len(predicted) * len(m) // _BLOCK)
     nearest = np.concatenate([(x @ m.T - threshold).argmax(axis=1) for x in blocks])
     return float(np.mean(groups.classes[nearest] != predicted))
-
-
-def _pair_distances(vectors: FloatArray) -> FloatArray:
-    """||v_i - v_j|| for every pair i < j of rows."""
-    # a row at a time: the differences of all pairs at once are many times the vectors
-    rows = enumerate(vectors, start=1)
-    return np.concatenate([np.linalg.norm(vectors[j:] - row, axis=1) for j, row in rows])
-
-
-def _pair_cosines(vectors: FloatArray) -> FloatArray:
-    """cos(v_i, v_j) for every pair i < j of rows; all nan where a row is 0."""
-    i, j = np.triu_indices(len(vectors), k=1)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not norms.all():
-        return np.full(len(i), np.nan)
-    directions = vectors / norms
-    return (directions @ directions.T)[i, j]

@@ -13,13 +13,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from lpc_scratch import compare, evaluate, export, sweep, train
+from lpc_scratch import compare, evaluate, export, measure, sweep, train
 from lpc_scratch.commands import command_line
 from lpc_scratch.commands.startup import INTERRUPTED
 from lpc_scratch.plots.panels import new_figure
 from lpc_scratch.runs import layout
 
-COMMANDS = [train, compare, sweep, evaluate, export]
+COMMANDS = [train, compare, sweep, evaluate, export, measure]
 TINY = ["--hidden", "8", "--latent-dim", "4", "--epochs", "1", "--gamma", "0.1"]
 HOSTILE = {
     "text.usetex": True,
