@@ -14,9 +14,10 @@ from benchmarks import agreement, report
 from benchmarks.costs import peak_memory, shares
 from benchmarks.errors import BenchmarkError
 from benchmarks.images import CONFIGURATIONS, ImageConfiguration, flops
-from benchmarks.machine import PEAK, LoadRecord, MatrixProduct, describe_machine
+from benchmarks.load import LoadRecord
+from benchmarks.machine import PEAK, MatrixProduct, describe_machine
 from benchmarks.peers import OURS, gather_field, image_candidates_on
-from benchmarks.timing import Timing, check_rounds, interleave
+from benchmarks.rows import FASTEST, Row, check_rounds, measure_row
 from lpc_scratch.backend import Device, get_backend
 from lpc_scratch.commands import command_line
 from lpc_scratch.files.markdown import table
@@ -32,6 +33,8 @@ class ConvolutionCommand:
     """Where all of them run."""
     rounds: int = 9
     """Timed blocks of each one; the median over them is reported."""
+    most_rounds: int = 27
+    """Rounds in all, at most, of a network whose ratios stay wide; then they are marked."""
     only: str = ""
     """Regular expression that a network's name must match, such as 'few'."""
     output: Path = Path("benchmarks/results")
@@ -47,7 +50,7 @@ class ConvolutionCommand:
             ) from error
         if not found:
             raise BenchmarkError(f"--only {self.only!r} matches no network's name")
-        check_rounds(self.rounds)
+        check_rounds(self.rounds, self.most_rounds)
         return found
 
 
@@ -72,15 +75,15 @@ def _run(arguments: Sequence[str]) -> None:
         dataset = configuration.dataset()
         field = gather_field(image_candidates_on(command.device), configuration, dataset)
         competitors = {name: peer.run for name, peer in field.peers.items()}
-        timings = interleave(competitors | {PEAK: peak.run}, command.rounds)
-        entry = _numbers(field.peers[OURS], timings)
+        row = measure_row(competitors | {PEAK: peak.run}, command.rounds, command.most_rounds)
+        entry = _numbers(field.peers[OURS], row)
         entry |= {"name": configuration.name, "left_out": field.left_out}
         if command.device == "cpu":
             entry |= {"peak_bytes": peak_memory(configuration)}
         entries.append(entry)
     machine |= load.finish()
     gflops = peak.flops / 1e6 / min(e["timings"][PEAK]["fastest_ms"] for e in entries)
-    text = _text(command.device, machine, proof, entries, gflops)
+    text = _text(command, machine, proof, entries, gflops)
     stem = "convolution" if command.device == "cpu" else "convolution-gpu"
     everything = {"machine": machine, "same_step": proof, "peak_gflops": gflops}
     report.write(command.output, stem, everything | {"configurations": entries}, text)
@@ -114,18 +117,14 @@ def prove(
     return proof
 
 
-def _numbers(ours: Any, timings: dict[str, Timing]) -> dict[str, Any]:
+def _numbers(ours: Any, row: Row) -> dict[str, Any]:
     """Return times, paired ratios, GFLOP/s and memory, ready for JSON."""
     operations = flops(ours.network, ours.batch)
-    peers = {name: timing for name, timing in timings.items() if name != PEAK}
-    ratios = {n: timing.over(timings[OURS]) for n, timing in peers.items() if n != OURS}
-    torch = [ratio for name, ratio in ratios.items() if "torch" in name]
+    peers = {name: timing for name, timing in row.timings.items() if name != PEAK}
     return {
         "parameters": ours.network.parameters.size,
         "flops": operations,
-        "timings": {name: timing.milliseconds() for name, timing in timings.items()},
-        "ratios": ratios,
-        "fastest_torch_to_ours": min(torch, default=None),
+        **row.numbers(),
         "gflops": {name: operations / timing.median / 1e9 for name, timing in peers.items()},
         "buffers_bytes": ours.buffers(),
         "recorded": ours.recorded,
@@ -134,22 +133,17 @@ def _numbers(ours: Any, timings: dict[str, Timing]) -> dict[str, Any]:
 
 
 def _text(
-    device: Device,
+    command: ConvolutionCommand,
     machine: dict[str, Any],
     proof: list[dict[str, Any]],
     entries: list[dict[str, Any]],
     peak: float,
 ) -> str:
+    device = command.device
     names = [n for n in image_candidates_on(device) if any(n in e["timings"] for e in entries)]
     peers = [name for name in names if name != OURS]
-    times = [
-        (e["name"], *(e["timings"].get(name, {}).get("median_ms") for name in names))
-        for e in entries
-    ]
-    ratios = [
-        (e["name"], *(e["ratios"].get(name) for name in peers), e["fastest_torch_to_ours"])
-        for e in entries
-    ]
+    times = [(e["name"], *(report.time_cell(e["timings"], n) for n in names)) for e in entries]
+    ratios = [(e["name"], *(report.ratio_cell(e, n) for n in (*peers, FASTEST))) for e in entries]
     speeds = [
         (e["name"], e["flops"] / 1e9, *(e["gflops"].get(name) for name in names)) for e in entries
     ]
@@ -160,9 +154,11 @@ def _text(
     parts = [
         report.heading(f"One training step of networks of images, device {device}", machine),
         agreement.sentence(proof, CONDITION),
-        "Median milliseconds of a step:\n\n" + table(("network", *names), times),
-        "Time of the peer / time of ours (above 1, ours is faster), the median over pairs of the "
-        "same round:\n\n" + table(("network", *peers, "fastest torch / ours"), ratios),
+        "Milliseconds of a step, the median and in brackets the fastest block:\n\n"
+        + table(("network", *names), times),
+        "Time of the peer / time of ours (above 1, ours is faster): "
+        f"{report.about_ratios(command.rounds, command.most_rounds)}:\n\n"
+        + table(("network", *peers, "fastest torch / ours"), ratios),
         "GFLOP/s of useful work (what Winograd's tiles save is counted as if it were done); the "
         f"peak of the float32 matrix product is {peak:.0f} in this run:\n\n"
         + table(("network", "GFLOP a step", *names), speeds),

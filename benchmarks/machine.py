@@ -1,15 +1,16 @@
 """What a benchmark ran on, and how fast that multiplies matrices."""
 
-import os
 import platform
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
+from benchmarks import UNSET
+from benchmarks.load import cores
 from lpc_scratch.backend import Backend
 from lpc_scratch.backend.threads import num_threads
 from lpc_scratch.runs.environment import describe_environment, package_versions
@@ -17,6 +18,8 @@ from lpc_scratch.runs.environment import describe_environment, package_versions
 PEAK = "matrix product"
 _PACKAGES = ("torch", "jax", "jaxlib", "numba", "threadpoolctl")
 _SIDE = {"cpu": 2048, "gpu": 8192}
+_VECTORS = {"avx512f": 512, "avx2": 256, "avx": 256, "sse2": 128, "asimd": 128}
+"""Bits of a vector by the flag of Linux that tells of it, the widest first."""
 
 
 class MatrixProduct:
@@ -47,68 +50,41 @@ class MatrixProduct:
 
 
 def describe_machine(backend: Backend, command: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """Return date, command, versions, processor, threads and load average, ready for JSON."""
+    """Return date, command, versions, processor, BLAS and threads, ready for JSON.
+
+    `vector_bits` is None where the system does not tell. Every BLAS has the `architecture` that its
+    kernels are made for, where it says so. `unset` are the variables that were set, and that the
+    benchmark runs without; it says so on standard error.
+    """
+    for name, value in UNSET.items():
+        print(
+            f"note: {name}={value} is set, which slows a current OpenBLAS: it is timed without",
+            file=sys.stderr,
+        )
     description = describe_environment(backend)
     description["command"] = " ".join(["python", "-m", command, *arguments])
     description["packages"] |= package_versions(_PACKAGES)
-    description["processor"] = _processor() or description["processor"]
-    return description | {"cores": _cores(), "threads": num_threads()}
+    facts = _facts_of_processor()
+    description["processor"] = facts.get("model name") or description["processor"]
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    of_blas = ("internal_api", "version", "num_threads", "architecture")
+    return description | {
+        "cores": cores(),
+        "vector_bits": next((bits for flag, bits in _VECTORS.items() if flag in flags), None),
+        "threads": num_threads(),
+        "blas": [
+            {key: library.get(key) for key in of_blas}
+            for library in threadpool_info()
+            if library["user_api"] == "blas"
+        ],
+        "unset": UNSET,
+    }
 
 
-class LoadRecord:
-    """The load of the machine before a benchmark, during it and after it.
-
-    A load average counts the benchmark too; what the others took is told from processor times.
-    """
-
-    def __init__(self) -> None:
-        self._before, self._started = load_average(), time.perf_counter()
-        self._others = _seconds_of_others()
-        if self._before is not None and self._before > _cores() / 2:
-            print(
-                f"warning: the load average is {self._before:.2f} on {_cores()} cores, so the "
-                "timings are disturbed; wait until it is lower",
-                file=sys.stderr,
-            )
-
-    def finish(self) -> dict[str, float | None]:
-        """Return the record, ready for JSON; None where the system does not tell."""
-        seconds = time.perf_counter() - self._started
-        others = _seconds_of_others()
-        return {
-            "load_average_before": self._before,
-            "load_average_after": load_average(),
-            "cores_used_by_others": None
-            if others is None or self._others is None
-            else max(0.0, (others - self._others) / seconds),
-        }
-
-
-def load_average() -> float | None:
-    """Return the load of the last minute; None where the system does not tell."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-
-
-def _seconds_of_others() -> float | None:
-    """Return the processor seconds that all others have taken since the start of the machine."""
+def _facts_of_processor() -> dict[str, str]:
+    """Return what Linux says of the first processor, by the names that it gives."""
     try:
-        numbers = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()[1:9]
-    except OSError:  # only Linux has it
-        return None
-    ticks = [int(number) for number in numbers]
-    busy = sum(ticks) - ticks[3] - ticks[4]  # without idle and waiting for disks
-    return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
-
-
-def _processor() -> str | None:
-    """Return the model of the processor where Linux names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     except OSError:
-        return platform.processor() or None
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, None)
+        return {"model name": platform.processor()}
+    return {name.strip(): value.strip() for name, _, value in (li.partition(":") for li in lines)}

@@ -15,9 +15,11 @@ from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.configurations import Configuration, make_dataset
-from benchmarks.machine import LoadRecord, describe_machine
+from benchmarks.load import LoadRecord
+from benchmarks.machine import describe_machine
 from benchmarks.peers.ours import OurPeer
-from benchmarks.timing import check_rounds, interleave
+from benchmarks.rows import check_rounds
+from benchmarks.timing import interleave
 from lpc_scratch.backend import get_backend
 from lpc_scratch.commands import command_line
 from lpc_scratch.files.markdown import table

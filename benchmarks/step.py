@@ -13,9 +13,10 @@ from tqdm import tqdm
 from benchmarks import agreement, report
 from benchmarks.configurations import CONFIGURATIONS, Configuration, make_dataset
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import PEAK, LoadRecord, MatrixProduct, describe_machine
+from benchmarks.load import LoadRecord
+from benchmarks.machine import PEAK, MatrixProduct, describe_machine
 from benchmarks.peers import NUMBA, OURS, candidates_on, gather_field
-from benchmarks.timing import Timing, check_rounds, interleave
+from benchmarks.rows import FASTEST, FASTEST_NUMBA, Row, check_rounds, measure_row
 from data_utils import Dataset
 from lpc_scratch.backend import Device, get_backend
 from lpc_scratch.commands import command_line
@@ -30,6 +31,8 @@ class StepCommand:
     """Where all of them run."""
     rounds: int = 9
     """Timed blocks of each one; the median over them is reported."""
+    most_rounds: int = 27
+    """Rounds in all, at most, of a network whose ratios stay wide; then they are marked."""
     only: str = ""
     """Regular expression that a configuration's name must match, such as 'batch 64'."""
     output: Path = Path("benchmarks/results")
@@ -45,7 +48,7 @@ class StepCommand:
             ) from error
         if not found:
             raise BenchmarkError(f"--only {self.only!r} matches no configuration's name")
-        check_rounds(self.rounds)
+        check_rounds(self.rounds, self.most_rounds)
         return found
 
 
@@ -70,12 +73,12 @@ def _run(arguments: Sequence[str]) -> None:
         dataset = datasets[configuration.features]
         field = gather_field(candidates_on(command.device), configuration, dataset)
         competitors = {name: peer.run for name, peer in field.peers.items()}
-        timings = interleave(competitors | {PEAK: peak.run}, command.rounds)
-        rows.append((configuration, timings, field.left_out))
+        row = measure_row(competitors | {PEAK: peak.run}, command.rounds, command.most_rounds)
+        rows.append((configuration, row, field.left_out))
     machine |= load.finish()
 
     results = _results(rows, peak.flops)
-    text = _text(command.device, machine, proof, results)
+    text = _text(command, machine, proof, results)
     everything = {"machine": machine, "same_step": proof, **results}
     report.write(command.output, command.device, everything, text)
 
@@ -107,11 +110,11 @@ def prove(
 
 
 def _results(
-    rows: Sequence[tuple[Configuration, dict[str, Timing], dict[str, str]]], peak_flops: int
+    rows: Sequence[tuple[Configuration, Row, dict[str, str]]], peak_flops: int
 ) -> dict[str, Any]:
     """Return medians, ratios and shares of the peak, ready for JSON."""
     # Of a peak the fastest block counts: the medians of other blocks are those of a busier machine.
-    peak = peak_flops / min(timings[PEAK].fastest for _, timings, _ in rows)
+    peak = peak_flops / min(row.timings[PEAK].fastest for _, row, _ in rows)
     return {
         "peak_gflops": peak / 1e9,
         "configurations": [
@@ -119,50 +122,34 @@ def _results(
                 "name": configuration.name,
                 "parameters": configuration.parameters,
                 "flops": configuration.flops,
-                "timings": {name: timing.milliseconds() for name, timing in timings.items()},
+                **row.numbers(),
                 "left_out": left_out,
-                **_ratios(timings),
-                "share_of_peak": configuration.flops / timings[OURS].median / peak,
+                "share_of_peak": configuration.flops / row.timings[OURS].median / peak,
             }
-            for configuration, timings, left_out in rows
+            for configuration, row, left_out in rows
         ],
-    }
-
-
-def _ratios(timings: dict[str, Timing]) -> dict[str, Any]:
-    """Return peer / ours: above 1, ours is faster."""
-    ours = timings[OURS].median
-    peers = {n: t.median for n, t in timings.items() if n not in (OURS, NUMBA, PEAK)}
-    torch = min((median for name, median in peers.items() if "torch" in name), default=None)
-    numba = timings.get(NUMBA)
-    return {
-        "ratios": {name: median / ours for name, median in peers.items()},
-        "fastest_torch_to_ours": torch and torch / ours,
-        "fastest_torch_to_ours_with_numba": torch and numba and torch / numba.median,
     }
 
 
 def _text(
-    device: Device, machine: dict[str, Any], proof: list[dict[str, Any]], results: dict[str, Any]
+    command: StepCommand,
+    machine: dict[str, Any],
+    proof: list[dict[str, Any]],
+    results: dict[str, Any],
 ) -> str:
     entries = results["configurations"]
-    names = [n for n in candidates_on(device) if any(n in e["timings"] for e in entries)]
+    names = [n for n in candidates_on(command.device) if any(n in e["timings"] for e in entries)]
     peers = [name for name in names if name not in (OURS, NUMBA)]
     times = table(
         ("network", *names),
-        [
-            (e["name"], *(e["timings"].get(name, {}).get("median_ms") for name in names))
-            for e in entries
-        ],
+        [(e["name"], *(report.time_cell(e["timings"], n) for n in names)) for e in entries],
     )
     ratios = table(
         ("network", *peers, "fastest torch / ours", "fastest torch / ours, numba", "share of peak"),
         [
             (
                 e["name"],
-                *(e["ratios"].get(name) for name in peers),
-                e["fastest_torch_to_ours"],
-                e["fastest_torch_to_ours_with_numba"],
+                *(report.ratio_cell(e, name) for name in (*peers, FASTEST, FASTEST_NUMBA)),
                 f"{e['share_of_peak']:.0%}",
             )
             for e in entries
@@ -175,10 +162,11 @@ def _text(
     absences = [f"- {reason} ({'; '.join(where)})" for reason, where in left_out.items()]
     return "\n\n".join(
         (
-            report.heading(f"One training step, device {device}", machine),
+            report.heading(f"One training step, device {command.device}", machine),
             agreement.sentence(proof, "without dropout"),
-            f"Median milliseconds of a step:\n\n{times}",
-            "Time of the peer / time of ours in plain NumPy (above 1, ours is faster), and the "
+            f"Milliseconds of a step, the median and in brackets the fastest block:\n\n{times}",
+            "Time of the peer / time of ours in plain NumPy (above 1, ours is faster): "
+            f"{report.about_ratios(command.rounds, command.most_rounds)}. And the "
             "share that ours reaches of the peak of the float32 matrix product, "
             f"{results['peak_gflops']:.0f} GFLOP/s in this run:\n\n{ratios}",
             "\n".join(absences) or "All peers took part.",

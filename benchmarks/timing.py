@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.errors import BenchmarkError
-
 Run = Callable[[int], object]
 """Takes that many steps, and returns when the device has done them."""
 
@@ -21,6 +19,20 @@ PAUSE = 0.05  # seconds in which the threads of the one before come to rest
 _WARM_UP = 0.05  # seconds of untimed steps
 _CHUNK = 0.05  # seconds of steps in one call
 _BLOCK = 0.25  # seconds of timed steps: chunks follow until they are over
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of paired ratios, with their quartiles."""
+
+    median: float
+    lower: float
+    upper: float
+
+    @property
+    def spread(self) -> float:
+        """Distance of the quartiles over the median."""
+        return (self.upper - self.lower) / self.median
 
 
 @dataclass(frozen=True)
@@ -45,12 +57,14 @@ class Timing:
     steps: int
     rounds: tuple[float, ...]
 
-    def over(self, other: "Timing") -> float:
-        """Return the median of the ratios to another's time in the same round.
+    def over(self, other: "Timing") -> Ratio:
+        """Return the ratios to another's time in the same round.
 
         What disturbs the machine for longer than a round disturbs both.
         """
-        return statistics.median(a / b for a, b in zip(self.rounds, other.rounds, strict=True))
+        ratios = [a / b for a, b in zip(self.rounds, other.rounds, strict=True)]
+        lower, median, upper = statistics.quantiles(ratios, n=4, method="inclusive")
+        return Ratio(median, lower, upper)
 
     def milliseconds(self) -> dict[str, Any]:
         """Return the numbers for a JSON file."""
@@ -61,12 +75,6 @@ class Timing:
             "blocks": self.blocks,
             "steps": self.steps,
         }
-
-
-def check_rounds(rounds: int) -> None:
-    """Raise BenchmarkError for a number of rounds that has no quartiles."""
-    if rounds < 2:
-        raise BenchmarkError(f"--rounds must be at least 2, not {rounds}")
 
 
 def interleave(runs: Mapping[str, Run], rounds: int) -> dict[str, Timing]:

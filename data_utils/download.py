@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch
-
 from data_utils.errors import DatasetError
 from data_utils.sources import SOURCES
 
@@ -23,6 +21,8 @@ def download(name: str, folder: Path, progress: bool) -> tuple[Path, ...]:
     Returns the paths of what is `Source.served`, in its order. Raises DatasetError if the folder
     cannot be created, or no mirror delivered all of it; the message says how each one failed.
     """
+    import pooch
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,6 +68,8 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def _quiet_pooch() -> Iterator[None]:
     """Silence pooch's announcement of each download: a progress bar says the same."""
+    import pooch
+
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -4,8 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pooch
-
 from data_utils.download import download
 from data_utils.errors import DatasetError
 from data_utils.source import Source, SourceFile
@@ -47,6 +45,8 @@ def find_files(
     may. Raises DatasetError if ``$LPC_DATA_DIR`` names no existing folder, if the files are neither
     found nor downloaded, or if what is found is a version that is not read.
     """
+    import pooch  # not above: what needs no files does not wait for it and for requests
+
     source = SOURCES[name]
     cache = Path(pooch.os_cache("lpc_scratch"))
     searched: dict[str, None] = {}

@@ -6,6 +6,7 @@ import numpy as np
 
 from data_utils.dataset import Dataset
 from data_utils.errors import DatasetError
+from data_utils.stratified import stratified
 
 
 def split(dataset: Dataset, share: float, samples: int, seed: int) -> Dataset:
@@ -48,20 +49,14 @@ def split(dataset: Dataset, share: float, samples: int, seed: int) -> Dataset:
 def drawn(labels: np.ndarray, samples: int, seed: int) -> np.ndarray:
     """Return the positions of some of the samples with such labels (N,), in equal class shares.
 
-    scikit-learn cannot draw them where a class has a single sample, or where fewer samples than
+    `stratified` cannot draw them where a class has a single sample, or where fewer samples than
     there are classes are kept or left over. There the n-th of the N samples of a class, from 0 and
     in random order, has the place n / N, and the first are kept: at least one of each class, if
     there are as many.
     """
     counts = np.bincount(labels)
     if counts.min() > 1 and len(counts) <= samples <= len(labels) - len(counts):
-        # Imported here because scikit-learn takes longer to import than MNIST to load.
-        from sklearn.model_selection import train_test_split
-
-        kept, _ = train_test_split(
-            np.arange(len(labels)), train_size=samples, stratify=labels, random_state=seed
-        )
-        return kept
+        return stratified(labels, (samples, len(labels) - samples), seed)[0]
     order = np.random.default_rng(seed).permutation(len(labels))
     place = np.empty(len(labels))
     for label, count in enumerate(counts):

@@ -1,6 +1,7 @@
 """`python -m lpc_scratch.train`: train a classifier and write its run folder."""
 
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from data_utils import DatasetError
 from lpc_scratch.commands import command_line
 from lpc_scratch.commands.progress import make_progress, summary
+from lpc_scratch.commands.startup import began
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.files.atomic import writing
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(arguments: Sequence[str]) -> None:
+    started = began()
     command = command_line.parse(TrainCommand, arguments, "python -m lpc_scratch.train")
     config = command_line.train_config(command)
     if command.print_config:
@@ -89,9 +92,11 @@ def _train(arguments: Sequence[str]) -> None:
         if command.tensorboard:
             recorder = opened.enter_context(closing(TensorBoardLog(run, path)))
         result = train(config, dataset, recorder, progress)
-    draw(path)
+    with result.watch.on("drawing"):
+        draw(path)
     if not command.quiet:
-        print(f"\n{summary(result.rows)}\n\nThe run is in {run.path}")
+        spent = result.watch.report(time.perf_counter() - started)
+        print(f"\n{summary(result.rows)}\n\nThe run is in {run.path}\n{spent}")
 
 
 def draw(folder: Path) -> list[Path]:

@@ -1,15 +1,32 @@
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import agreement, convolution, costs, machine, members, scale, step, timing
+from benchmarks import (
+    agreement,
+    convolution,
+    costs,
+    load,
+    machine,
+    members,
+    report,
+    rows,
+    scale,
+    step,
+    timing,
+)
 from benchmarks.configurations import CONFIGURATIONS, DIGITS, Configuration, make_dataset
 from benchmarks.errors import BenchmarkError, LeftOutError
 from benchmarks.images import ImageConfiguration, flops
 from benchmarks.peers import OURS, candidates_on, gather_field, image_candidates_on
 from benchmarks.peers.ours import OurPeer
+from lpc_scratch.backend import get_backend
 from lpc_scratch.files import markdown
 from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.layers import Linear
@@ -99,7 +116,127 @@ def test_every_competitor_has_a_block_a_round(quick):
 
 def test_ratios_are_of_the_same_round():
     slow, quiet = timing.summarize([2.0, 20.0, 2.2], 1), timing.summarize([1.0, 10.0, 1.0], 1)
-    assert slow.over(quiet) == 2.0
+    ratio = slow.over(quiet)
+    assert (ratio.median, ratio.lower, ratio.upper) == (2.0, 2.0, pytest.approx(2.1))
+    assert ratio.spread == pytest.approx(0.05)
+
+
+def blocks(**seconds):
+    """Return what `interleave` would, from the seconds of every block."""
+    return {name.replace("_", " "): timing.summarize(found, 1) for name, found in seconds.items()}
+
+
+WIDE = blocks(ours=[1.0, 1.0, 1.0], torch=[1.0, 2.0, 3.0])
+WIDER = blocks(ours=[1.0, 1.0, 1.0], torch=[1.0, 3.0, 9.0])
+NARROW = blocks(ours=[1.0, 2.0, 3.0], torch=[1.5, 3.0, 4.51])
+
+
+@pytest.mark.parametrize(
+    ("measured", "most", "taken", "kept"),
+    [
+        ([NARROW], 9, 3, NARROW),
+        ([WIDE, NARROW], 9, 6, NARROW),
+        ([WIDE, WIDER, WIDER], 9, 9, WIDE),
+        ([WIDER], 5, 3, WIDER),
+    ],
+)
+def test_a_row_is_measured_again_while_a_ratio_is_wide(monkeypatch, measured, most, taken, kept):
+    left = iter(measured)
+    monkeypatch.setattr(rows, "interleave", lambda *_: next(left))
+    row = rows.measure_row({}, rounds=3, most=most)
+    assert (row.timings, row.taken) == (kept, taken)
+    assert not list(left)
+
+
+def test_ratios_are_paired_and_the_wide_ones_have_a_star():
+    timings = blocks(
+        ours=[1.0, 2.0, 4.0],
+        torch_eager=[3.0, 6.0, 12.0],
+        torch_fused=[1.0, 4.0, 12.0],
+        JAX_jit=[2.0, 2.0, 4.0],
+        matrix_product=[1.0, 9.0, 1.0],
+    )
+    timings["ours, numba"] = timing.summarize([0.5, 1.0, 2.0], 1)
+    numbers = rows.Row(timings, 3).numbers()
+    assert numbers["ratios"] == {"torch eager": 3.0, "torch fused": 2.0, "JAX jit": 1.0}
+    assert (numbers[rows.FASTEST], numbers[rows.FASTEST_NUMBA]) == (2.0, 4.0)
+    assert numbers["wide"] == ["torch fused", "JAX jit", rows.FASTEST, rows.FASTEST_NUMBA]
+    assert report.ratio_cell(numbers, rows.FASTEST) == "2.00 (1.50 to 2.50) *"
+    assert report.ratio_cell(numbers, "torch eager") == "3.00 (3.00 to 3.00)"
+    assert report.ratio_cell(numbers, "scikit-learn") is None
+    assert report.time_cell(numbers["timings"], "JAX jit") == "2000 (2000)"
+
+
+def test_noise_is_said_before_and_after_a_run(monkeypatch, capsys):
+    monkeypatch.setattr(load, "cores", lambda: 4)
+    monkeypatch.setattr(load, "load_average", lambda: 2.5)
+    used = iter([100.0, 1e6])
+    monkeypatch.setattr(load, "_seconds_of_others", lambda: next(used))
+    record = load.LoadRecord()
+    before = "the load average before was 2.50 on 4 cores"
+    assert before in capsys.readouterr().err
+    found = record.finish()
+    assert found["in_noise"]
+    assert found["noise"][0] == before
+    assert found["noise"][1].startswith("others used ")
+    assert load.noise(1.9, 0.05) == load.noise(None, None) == []
+
+
+@pytest.mark.parametrize("reasons", [[], ["others used 0.50 cores meanwhile"]])
+def test_a_run_in_noise_says_that_it_is_not_to_be_committed(
+    monkeypatch, tmp_path, capsys, quick, reasons
+):
+    monkeypatch.setattr(load, "noise", lambda *_: reasons)
+    monkeypatch.setattr(agreement, "compare_steps", missing_torch)
+    arguments = ["--only", "^64", "--rounds", "2", "--output", str(tmp_path)]
+    assert step.main(arguments) == 0
+    text = (tmp_path / "cpu.md").read_text(encoding="utf-8")
+    results = json.loads((tmp_path / "cpu.json").read_text(encoding="utf-8"))
+    assert results["machine"]["in_noise"] == bool(reasons)
+    assert ("in noise, not to be committed" in text) == bool(reasons)
+    assert ("not to be committed" in capsys.readouterr().err) == bool(reasons)
+
+
+DESCRIBED = """
+from benchmarks.machine import describe_machine
+from benchmarks import report
+from lpc_scratch.backend import get_backend
+found = describe_machine(get_backend("cpu"), "benchmarks.step", [])
+found |= dict.fromkeys(["load_average_before", "load_average_after", "cores_used_by_others"])
+print(found["blas"][0]["architecture"], report.heading("t", found | {"in_noise": False}))
+"""
+
+
+def test_variables_that_slow_blas_are_left_out_and_named():
+    found = {}
+    for settings in ({}, {"OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_L2_SIZE": "65536"}):
+        process = subprocess.run(
+            [sys.executable, "-c", DESCRIBED],
+            env=os.environ | settings,
+            cwd=Path(step.__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found[process.stdout.split()[0]] = process
+    (process,) = found.values()  # the same kernels
+    assert "note: OPENBLAS_CORETYPE=Nehalem is set" in process.stderr
+    left_out = "- timed without OPENBLAS_CORETYPE=Nehalem, OPENBLAS_L2_SIZE=65536, which was set"
+    assert left_out in process.stdout
+    assert f"with kernels for {process.stdout.split()[0]}" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "bits"),
+    [("fpu sse2 avx avx2 avx512f", 512), ("sse2 avx avx2", 256), ("sse2", 128), ("fpu", None)],
+)
+def test_the_vectors_of_the_processor_are_told_from_its_flags(monkeypatch, flags, bits):
+    monkeypatch.setattr(machine, "_facts_of_processor", lambda: {"flags": flags})
+    assert machine.describe_machine(get_backend("cpu"), "c", [])["vector_bits"] == bits
+
+
+def missing_torch(*_):
+    raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
 
 def test_a_peer_that_cannot_take_part_is_left_out_with_the_reason(dataset):
@@ -109,14 +246,11 @@ def test_a_peer_that_cannot_take_part_is_left_out_with_the_reason(dataset):
     def fails(*_):
         raise RuntimeError("no compiler\nand more")
 
-    def missing(*_):
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
     candidates = {
         OURS: candidates_on("cpu")[OURS],
         "refuses": refuses,
         "fails": fails,
-        "missing": missing,
+        "missing": missing_torch,
     }
     field = gather_field(candidates, SMALL, dataset)
     assert list(field.peers) == [OURS]
@@ -156,10 +290,7 @@ def test_each_difference_counts(what, difference):
 
 
 def test_a_run_without_torch_says_that_there_is_no_proof(monkeypatch, tmp_path, capsys, quick):
-    def missing(*_):
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
-    monkeypatch.setattr(agreement, "compare_steps", missing)
+    monkeypatch.setattr(agreement, "compare_steps", missing_torch)
     arguments = ["--only", "^64", "--rounds", "2", "--output", str(tmp_path)]
     assert step.main(arguments) == 0
     assert "torch is not installed" in capsys.readouterr().out
@@ -179,6 +310,7 @@ def test_a_run_without_torch_says_that_there_is_no_proof(monkeypatch, tmp_path, 
         (["--only", "nothing"], "--only 'nothing' matches no"),
         (["--only", "("], "no regular expression"),
         (["--rounds", "1"], "--rounds must be at least 2"),
+        (["--rounds", "4", "--most-rounds", "3"], "--most-rounds must be at least --rounds 4"),
     ],
 )
 def test_bad_settings_are_one_sentence(arguments, message, capsys):

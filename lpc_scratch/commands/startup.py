@@ -7,9 +7,11 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import chdir, suppress
 
+_prepared: list[float] = []
 INTERRUPTED = "interrupted: what was saved before is kept"
 
 
@@ -27,6 +29,7 @@ def prepare() -> None:
 
     What a matplotlibrc or MPLBACKEND says can make the import of matplotlib fail.
     """
+    _prepared.append(time.perf_counter())
     quieten_blas()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, _end)
@@ -42,6 +45,14 @@ def prepare() -> None:
 def draws(arguments: Sequence[str]) -> bool:
     """Return whether a command may draw: help does not wait for matplotlib, half a second."""
     return not {"-h", "--help"} & set(arguments)
+
+
+def began() -> float:
+    """Return the `time.perf_counter` at which the command began, its imports included.
+
+    It is now where no command is run but its `main` is called.
+    """
+    return _prepared[0] if _prepared else time.perf_counter()
 
 
 def end_startup() -> None:

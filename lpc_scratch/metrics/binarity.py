@@ -8,23 +8,15 @@ arithmetic is float64.
 What takes ``latent`` and ``labels`` also takes the groups of :func:`group_by_class` alone.
 """
 
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lpc_scratch.metrics.classes import FloatArray, Latent, as_matrix, group_by_class
-
-if TYPE_CHECKING:
-    from sklearn.mixture import GaussianMixture
+from lpc_scratch.metrics.mixture import fit_two_gaussians
 
 BoolArray = npt.NDArray[np.bool_]
-
-# Added to every fitted variance: the sigma of a standardised coordinate stays above 3e-5, and so
-# the distance of two equally heavy peaks below 6.4e4, far beyond what training reaches.
-VARIANCE_FLOOR = 1e-9
 
 # Share of the samples at either end of a coordinate that cannot make it vary by themselves.
 _TAIL = 0.005
@@ -95,13 +87,10 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
     """Standardise every coordinate and fit a mixture of two Gaussians to it.
 
     More than ``max_samples`` samples are replaced by that many, drawn without replacement from
-    a generator seeded with ``seed``. scikit-learn runs expectation-maximisation from the two
-    clusters of 2-means, which for sorted numbers is found exactly in one pass. Raises ValueError if
-    ``latent`` is not a finite matrix, or ``max_samples`` is less than 2.
+    a generator seeded with ``seed``. Expectation-maximisation begins at the two clusters of
+    2-means, which for sorted numbers is found exactly in one pass. Raises ValueError if ``latent``
+    is not a finite matrix, or ``max_samples`` is less than 2.
     """
-    from sklearn import config_context
-    from sklearn.exceptions import ConvergenceWarning
-
     z = as_matrix(latent, "latent")
     if max_samples < 2:
         raise ValueError(f"max_samples must be at least 2, not {max_samples}.")
@@ -118,21 +107,13 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
 
     means, sigmas, weights = np.full((3, len(z), 2), np.nan)
     score, within = np.full((2, len(z)), np.nan)
-    with (
-        config_context(assume_finite=True, skip_parameter_validation=True),
-        warnings.catch_warnings(),
-    ):
-        # where 100 iterations do not settle (no clear peaks), the last fit is good enough
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for d in varying:
-            x = centered[d] / std[d]
-            parts = _two_means(x)
-            within[d] = sum(((part - part.mean()) ** 2).sum() for part in parts) / len(x)
-            mixture = _fit_mixture(x, parts)
-            means[d] = mixture.means_[:, 0]
-            sigmas[d] = np.sqrt(mixture.covariances_[:, 0])
-            weights[d] = mixture.weights_
-            score[d] = mixture.lower_bound_  # scikit-learn's name for the mean log-likelihood
+    for d in varying:
+        x = centered[d] / std[d]
+        parts = _two_means(x)
+        within[d] = sum(((part - part.mean()) ** 2).sum() for part in parts) / len(x)
+        mixture = fit_two_gaussians(x, parts)
+        means[d], sigmas[d] = mixture.means, np.sqrt(mixture.variances)
+        weights[d], score[d] = mixture.weights, mixture.score
     return MixtureFit(means, sigmas, weights, score, within)
 
 
@@ -202,22 +183,6 @@ def _two_means(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     k = np.arange(1, len(x))
     cut = 1 + np.argmax(np.cumsum(x)[:-1] ** 2 / (k * (len(x) - k)))
     return x[:cut], x[cut:]
-
-
-def _fit_mixture(x: FloatArray, parts: tuple[FloatArray, FloatArray]) -> "GaussianMixture":
-    """Fit two Gaussians to standardised, not all equal numbers x (N,), from two parts of them."""
-    from sklearn.mixture import GaussianMixture
-
-    # with all three starting values given, scikit-learn skips its own much slower search for them
-    mixture = GaussianMixture(
-        n_components=2,
-        covariance_type="diag",
-        reg_covar=VARIANCE_FLOOR,
-        weights_init=np.array([len(part) / len(x) for part in parts]),
-        means_init=np.array([[part.mean()] for part in parts]),
-        precisions_init=np.array([[1 / (part.var() + VARIANCE_FLOOR)] for part in parts]),
-    )
-    return mixture.fit(x[:, None])
 
 
 def _mean_or_nan(values: FloatArray) -> float:

@@ -68,12 +68,14 @@ def as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
 def squared_distances(z: FloatArray, points: FloatArray | None = None) -> FloatArray:
     """Squared Euclidean distances (N, M) from the rows of z to the M points; by default to z's own.
 
-    scikit-learn takes "sqeuclidean" from differences of coordinates. Its "euclidean", and its
-    brute-force search, take it from products, which lose the digits of collapsed points.
+    SciPy takes them from differences of coordinates. scikit-learn's "euclidean", and its
+    brute-force search, take them from products, which lose the digits of collapsed points.
     """
-    from sklearn.metrics import pairwise_distances
+    from scipy.spatial.distance import cdist, pdist, squareform
 
-    return pairwise_distances(z, points, metric="sqeuclidean")
+    if points is None:
+        return squareform(pdist(z, "sqeuclidean"))
+    return cdist(z, points, "sqeuclidean")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,11 @@ member is a thin line and the mean of the members a bold one.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lpc_scratch.metrics.registry import BY_NAME, METRICS
@@ -239,13 +241,16 @@ def save_run_plots(
 def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
     """Write figures as PNG, each under its name, and return the files.
 
-    The folder is made if need be.
+    The folder is made if need be. The canvas is asked for the file itself: `Figure.savefig` would
+    draw a figure twice, the first time to lay it out, for the same pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, figure in figures.items():
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=OVERVIEW_DPI if name == "overview" else DPI)
+        figure.set_dpi(OVERVIEW_DPI if name == "overview" else DPI)
+        canvas: Any = FigureCanvasAgg(figure)  # matplotlib names no types here
+        canvas.print_png(path)
         paths.append(path)
     return paths
 

@@ -91,19 +91,21 @@ def train(
     warn_of_growing_gamma(config, len(trainer.y_train), trainer.dataset.num_classes)
     result = TrainingResult(config, trainer.network, trainer.dataset.class_names)
     result.diverged = trainer.diverged
-    watch = CollapseWatch(trainer)
+    collapse, on = CollapseWatch(trainer), result.watch.on
 
     def record(epoch: int) -> None:
-        rows, latents = measure_networks(trainer, epoch, result.snapshots.classifier_initial)
-        result.rows += rows
-        result.snapshots.record(epoch, latents, trainer.dataset.y_train)
+        with on("measuring"):
+            rows, latents = measure_networks(trainer, epoch, result.snapshots.classifier_initial)
+            result.rows += rows
+            result.snapshots.record(epoch, latents, trainer.dataset.y_train)
         if recorder:
-            recorder.save(trainer, result, rows)
+            with on("saving"):
+                recorder.save(trainer, result, rows)
         if not rows:
             return
         if progress:
             progress.measured(rows)
-        watch.look(result, rows)
+        collapse.look(result, rows)
 
     done = recorder.begin(trainer, result) if recorder else None
     if done is None:
@@ -112,7 +114,8 @@ def train(
         result.snapshots.classifier_initial = classifier_weights(trainer).copy()
         record(done)
     for epoch in range(done + 1, config.epochs + 1):
-        loss = trainer.run_epoch(epoch - 1)
+        with on("training"):
+            loss = trainer.run_epoch(epoch - 1)
         if not trainer.in_training():
             break
         if progress:
@@ -120,7 +123,8 @@ def train(
         if epoch % config.evaluate_every == 0 or epoch == config.epochs:
             record(epoch)
         elif recorder and epoch % config.checkpoint_every == 0:
-            recorder.checkpoint(trainer, epoch)
+            with on("saving"):
+                recorder.checkpoint(trainer, epoch)
     return result
 
 

@@ -11,6 +11,7 @@ from lpc_scratch.config import TrainConfig
 from lpc_scratch.metrics import class_means
 from lpc_scratch.metrics.registry import METRICS
 from lpc_scratch.nn.network import Network
+from lpc_scratch.training.stopwatch import Stopwatch
 
 KEYS = ("epoch", "member", "seed")
 """Columns of `metrics.csv` that say of which network and when a row is."""
@@ -90,6 +91,8 @@ class TrainingResult:
         The latent layer at every measured epoch.
     diverged : dict of int to str
         What happened to members that diverged, by their position; they have no later rows.
+    watch : Stopwatch
+        How long training, measuring and saving took.
     """
 
     config: TrainConfig
@@ -98,6 +101,7 @@ class TrainingResult:
     rows: list[Row] = field(default_factory=list)
     snapshots: Snapshots = field(default_factory=Snapshots)
     diverged: dict[int, str] = field(default_factory=dict)
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
     def column(self, name: str, member: int = 0) -> Array:
         """Return one column of one member over the T measured epochs, (T,)."""
@@ -128,4 +132,6 @@ def _histogram(latent: Array) -> Array:
     deviation = latent.std(axis=0)
     varying = deviation > 0
     z = (latent[:, varying] - latent[:, varying].mean(axis=0)) / deviation[varying]
-    return np.histogram(np.clip(z, EDGES[0], EDGES[-1]), EDGES)[0]
+    # A number of bins, not their edges: those would be searched, which takes five times as long.
+    limits = float(EDGES[0]), float(EDGES[-1])
+    return np.histogram(np.clip(z, *limits), len(EDGES) - 1, limits)[0]

@@ -27,7 +27,12 @@ class DeviceArray(np.ndarray):
         call = getattr(ufunc, method)
         if out:
             targets = tuple(map(_enter, out))
-            record(lambda: call(*operands, out=targets, **keywords))
+            given = {id(a): a.nbytes for a in (*inputs, *out) if isinstance(a, np.ndarray)}
+            record(
+                lambda: call(*operands, out=targets, **keywords),
+                ufunc.__name__,
+                sum(given.values()),
+            )
             return out[0]
         if capturing():
             raise RuntimeError(f"{ufunc.__name__} makes an array while a graph is recorded")
@@ -148,7 +153,8 @@ def make_cublas():
                     product = (left.T if flip_a else left) @ (right.T if flip_b else right)
                     out[...] = out + product if before._obj.value else product
 
-        record(compute_product)
+        numbers = members * (m * k + k * n + m * n)
+        record(compute_product, "product", (4, 8)[c[1]] * numbers)
         return 0
 
     return types.SimpleNamespace(

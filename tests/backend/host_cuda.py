@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ _MOST_BLOCKS = (2**31 - 1, 65_535, 65_535)
 _MOST_THREADS = (1024, 1024, 64)
 _MOST_THREADS_OF_BLOCK = 1024
 
-_recording: list[Callable[[], Any]] | None = None
+_recording: "list[Launch] | None" = None
 _from_the_last = False
 
 
@@ -57,17 +58,26 @@ def reverse_order() -> Iterator[None]:
         _from_the_last = before
 
 
+@dataclass(frozen=True)
+class Launch:
+    """A call that was recorded: its name, and the bytes of the arrays it is given, each once."""
+
+    name: str
+    nbytes: int
+    call: Callable[[], Any]
+
+
 class HostGraph:
     """Calls that were recorded; `launch` makes them."""
 
-    def __init__(self, calls: list[Callable[[], Any]]) -> None:
-        self._calls = calls
+    def __init__(self, launches: list[Launch]) -> None:
+        self.launches = launches
 
     def launch(self) -> None:
         if _recording is not None:
             raise RuntimeError("a graph is launched while another is recorded")
-        for call in self._calls:
-            call()
+        for launch in self.launches:
+            launch.call()
 
 
 def begin_capture() -> None:
@@ -83,8 +93,8 @@ def end_capture() -> HostGraph:
     global _recording
     if _recording is None:
         raise RuntimeError("no recording is under way")
-    calls, _recording = _recording, None
-    return HostGraph(calls)
+    launches, _recording = _recording, None
+    return HostGraph(launches)
 
 
 def capturing() -> bool:
@@ -92,12 +102,12 @@ def capturing() -> bool:
     return _recording is not None
 
 
-def record(function: Callable[[], Any]) -> None:
+def record(function: Callable[[], Any], name: str = "", nbytes: int = 0) -> None:
     """Call a function now, or add it to the recording that is under way."""
     if _recording is None:
         function()
     else:
-        _recording.append(function)
+        _recording.append(Launch(name, nbytes, function))
 
 
 class HostModule:
@@ -164,7 +174,9 @@ class HostKernel:
             self._value(i, *pair) for i, pair in enumerate(zip(args, self._parameters, strict=True))
         ]
         # `args` is in the recording too: it keeps the arrays alive.
-        record(functools.partial(self._launch, sizes, values, args))
+        given = {id(a): a.nbytes for a in args if isinstance(a, np.ndarray)}
+        call = functools.partial(self._launch, sizes, values, args)
+        record(call, self._name, sum(given.values()))
 
     def _launch(self, sizes: tuple[int, ...], values: list[Any], _args: tuple) -> None:
         error = self._run((ctypes.c_uint * 7)(*sizes, _from_the_last), *values)

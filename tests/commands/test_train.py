@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,17 @@ def test_command_writes_a_run_folder_and_says_where(tmp_path, capsys):
     assert re.match(r"needs about [\d.]+ MiB of memory\n", shown.out)
     assert "test acc" in shown.out
     assert {*layout.FILES} <= {*files(folder)}
+
+
+def test_a_run_says_at_its_end_where_its_time_went(capsys, monkeypatch):
+    monkeypatch.setattr("lpc_scratch.train.draw", lambda _: time.sleep(0.2))
+    assert main(QUICK) == 0
+    total, parts = capsys.readouterr().out.splitlines()[-1].split(" s: ")
+    spent = {what: float(s) for what, s in (p.rsplit(" ", 1) for p in parts.split(", "))}
+    assert {*spent} == {"training", "measuring", "saving", "drawing", "everything else"}
+    assert spent["drawing"] >= 0.2
+    assert list(spent.values()) == sorted(spent.values(), reverse=True)
+    assert sum(spent.values()) == pytest.approx(float(total), abs=0.31)  # of rounded numbers
 
 
 def test_help_names_every_setting_with_its_default(capsys):

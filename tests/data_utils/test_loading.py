@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
 from data_utils import DATASETS, DatasetError, load_dataset
 
@@ -14,6 +16,23 @@ def test_digits_are_split_by_the_seed_with_equal_class_shares() -> None:
     assert set(np.bincount(first.y_test)) <= {35, 36, 37}
     np.testing.assert_array_equal(first.x_train, again.x_train)
     assert not np.array_equal(first.y_train, other.y_train)
+
+
+def test_digits_are_those_of_scikit_learn_wherever_it_keeps_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, labels = datasets.load_digits(return_X_y=True)
+    expected = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=3)
+    monkeypatch.setattr(datasets, "load_digits", None)
+    found = [load_dataset("digits", seed=3)]
+    monkeypatch.undo()
+    monkeypatch.setattr("data_utils.digits.find_spec", lambda _: None)
+    found.append(load_dataset("digits", seed=3))
+    for data in found:
+        for part, other in zip(
+            (data.x_train, data.x_test, data.y_train, data.y_test), expected, strict=True
+        ):
+            np.testing.assert_array_equal(part, other)
 
 
 def test_digits_are_scaled_to_plus_minus_one() -> None:

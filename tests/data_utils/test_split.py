@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from data_utils import Dataset, DatasetError, load_dataset
 from data_utils.split import split
+from data_utils.stratified import stratified
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,19 @@ def test_the_validation_part_does_not_depend_on_how_many_are_trained_on(numbered
     assert {*part.x_train[:, 0]} < {*whole.x_train[:, 0]}
     assert set(np.bincount(part.y_train)) <= {19, 20, 21}
     assert np.array_equal(part.x_train, split(numbered, 0.2, 200, seed=3).x_train)
+
+
+def test_parts_are_those_that_scikit_learn_draws(rng: np.random.Generator) -> None:
+    for seed in range(20):
+        classes = rng.integers(2, 12)
+        labels = np.r_[np.repeat(np.arange(classes), 2), rng.integers(0, classes, 80)]
+        first = int(rng.integers(classes, len(labels) - classes + 1))
+        parts = stratified(labels, (first, len(labels) - first), seed)
+        expected = train_test_split(
+            np.arange(len(labels)), train_size=first, stratify=labels, random_state=seed
+        )
+        for part, other in zip(parts, expected, strict=True):
+            np.testing.assert_array_equal(part, other)
 
 
 @pytest.mark.parametrize(

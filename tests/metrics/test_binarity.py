@@ -47,6 +47,27 @@ def test_the_fit_matches_scikit_learn_started_by_its_own_search():
         assert fit.score[d] == pytest.approx(oracle.lower_bound_, abs=1e-3)
 
 
+def test_the_fit_is_that_of_scikit_learn_from_the_same_two_parts(rng):
+    latent = np.hstack([two_peaks(0.8, 0.3), rng.exponential(size=(4000, 1))])
+    fit = binarity.fit_mixtures(latent)
+    for d, x in enumerate((latent - latent.mean(axis=0)).T / latent.std(axis=0)[:, None]):
+        x.sort()
+        cut = int(np.argmin([x[:k].var() * k + x[k:].var() * (4000 - k) for k in range(1, 4000)]))
+        parts = x[: cut + 1], x[cut + 1 :]
+        oracle = GaussianMixture(
+            2,
+            covariance_type="diag",
+            reg_covar=1e-9,
+            weights_init=[len(part) / 4000 for part in parts],
+            means_init=[[part.mean()] for part in parts],
+            precisions_init=np.array([[1 / part.var()] for part in parts]),
+        ).fit(x[:, None])
+        np.testing.assert_allclose(fit.means[d], oracle.means_[:, 0], rtol=1e-6)
+        np.testing.assert_allclose(fit.sigmas[d] ** 2, oracle.covariances_[:, 0], rtol=1e-6)
+        np.testing.assert_allclose(fit.weights[d], oracle.weights_, rtol=1e-6)
+        assert fit.score[d] == pytest.approx(oracle.lower_bound_, rel=1e-9)
+
+
 def test_the_peak_distance_of_collapsed_coordinates_stays_honest():
     assert binarity.fit_mixtures(two_peaks(4e-3, 4e-3)).peak_distance == pytest.approx(
         1e3, rel=1e-2

@@ -171,6 +171,13 @@ def test_a_run_writes_six_pictures_and_leaves_no_global_trace(snapshots, tmp_pat
     assert not plt.get_fignums()
 
 
+def test_a_saved_picture_has_the_pixels_of_savefig(snapshots, tmp_path):
+    means = snapshots[-1][-1, 0]
+    (path,) = plots.save_figures({"codes": plots.plot_class_codes(means, NAMES)}, tmp_path)
+    plots.plot_class_codes(means, NAMES).savefig(tmp_path / "other.png", dpi=120)
+    assert_array_equal(plt.imread(path), plt.imread(tmp_path / "other.png"))
+
+
 def test_the_overview_shows_the_last_snapshot_of_the_first_member(snapshots):
     *histograms, means = snapshots
     figure = plots.plot_overview(make_rows(members=2), *histograms, means, NAMES)
