@@ -4,7 +4,6 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
@@ -137,10 +136,17 @@ def test_a_pseudo_inverse_drops_directions_that_singular_values_keep(rng):
     assert found["nc1_pinv"] < 1e-10 < 1e-3 < found["nc1"]
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, list, Wrapped, np.asfortranarray])
+def test_tables_of_pandas_are_taken_too(head):
+    pandas = pytest.importorskip("pandas")
+    z, y, *_ = head
+    found = measure_features(pandas.DataFrame(z), pandas.Series(y))
+    assert found.values == pytest.approx(measure_features(z, y).values, nan_ok=True)
+
+
+@pytest.mark.parametrize("make", [list, Wrapped, np.asfortranarray])
 def test_features_may_be_of_any_library(head, make):
     z, y, *_ = head
-    assert measure_features(make(z), pd.Series(y)).values["nc1"] == pytest.approx(
+    assert measure_features(make(z), list(y)).values["nc1"] == pytest.approx(
         measure_features(z, y).values["nc1"], rel=1e-12
     )
 
