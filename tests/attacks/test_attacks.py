@@ -69,7 +69,7 @@ def test_epsilon_of_zero_changes_nothing(bounded_attack, make_model, rng):
     "kind",
     [
         *({"architecture": architecture} for architecture in ("linear", "nonlinear", "none")),
-        *({"images": backbone} for backbone in (cnn, resnet)),
+        *(pytest.param({"images": net}, marks=pytest.mark.slow) for net in (cnn, resnet)),
     ],
     ids=("linear", "nonlinear", "none", "cnn", "resnet"),
 )

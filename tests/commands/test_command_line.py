@@ -180,6 +180,7 @@ def test_help_does_not_wait_for_matplotlib(tmp_path):
     assert b"matplotlib" not in imports
 
 
+@pytest.mark.slow
 def test_the_default_run_does_not_wait_for_what_it_does_not_use(tmp_path):
     arguments = ["--epochs", "1", "--output", "run", "--quiet"]
     process = start("train", *arguments, folder=tmp_path, PYTHONPROFILEIMPORTTIME="1")
@@ -190,6 +191,7 @@ def test_the_default_run_does_not_wait_for_what_it_does_not_use(tmp_path):
     assert not loaded & {b"sklearn", b"pooch", b"requests", b"scipy.stats", b"joblib"}
 
 
+@pytest.mark.slow
 def test_matplotlib_is_imported_without_the_files_of_the_user(tmp_path):
     settings = "".join(f"{name}: {value}\n" for name, value in HOSTILE.items())
     (tmp_path / "user").mkdir()

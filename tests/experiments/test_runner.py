@@ -80,6 +80,7 @@ def test_results_come_in_the_order_of_the_cells_and_from_groups(tmp_path, traine
     assert progress.cells == [*trained[0], *trained[1]]
 
 
+@pytest.mark.slow
 def test_processes_give_the_bits_of_one_process(tmp_path):
     try:
         several = run_cells(CELLS, tmp_path / "several", jobs=2)

@@ -68,6 +68,7 @@ def needed(dataset=None, **changes):
 
 
 @pytest.mark.skipif(not PEAK.exists(), reason="only Linux tells the peak of one process alone")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
