@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lpc_scratch.attacks.ball import Norm, project, random_start, steepest
-from lpc_scratch.attacks.climbs import Climb, Loss, check_climbs, climbs
+from lpc_scratch.attacks.ball import Norm, project, steepest
+from lpc_scratch.attacks.climbs import Climb, Loss, check_ascent, from_starts
 from lpc_scratch.attacks.loop import State, attack_in_chunks, until_flipped
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import FAR, check_choice, check_count, check_number
 from lpc_scratch.backend import Array
 
 _MOMENTUM = 0.25  # share of the last move that is added to the next one
@@ -50,25 +49,14 @@ def apgd(
     AttackResult
         A sample that is not flipped is at the best point of its last climb.
     """
-    check_number("epsilon", epsilon, zero=True)
-    check_choice("norm", norm, Norm)
-    check_climbs(loss, targets)
-    check_count("steps", steps)
-    check_count("restarts", restarts)
-    epsilon = min(epsilon, FAR)
+    epsilon = check_ascent(epsilon, norm, steps, restarts, loss, targets)
+    ascent = (norm, epsilon, restarts, loss, targets)
 
     def attack(state: State, generator: np.random.Generator) -> None:
-        xp = model.xp
-        climbed = climbs(model, state, loss, targets)
-        for restart in range(restarts):
-            start = state.images
-            if restart:
-                start = random_start(norm, epsilon, start, generator)
-            for climb in climbed:
-                xp.copyto(state.adversarials, start, where=state.active[..., None])
-                step = _AutoStep(model, state, climb, norm, epsilon, steps)
-                until_flipped(model, state, step, steps)
-                xp.copyto(state.adversarials, step.best, where=state.active[..., None])
+        for climb, _ in from_starts(model, state, generator, *ascent):
+            step = _AutoStep(model, state, climb, norm, epsilon, steps)
+            until_flipped(model, state, step, steps)
+            model.xp.copyto(state.adversarials, step.best, where=state.active[..., None])
 
     return attack_in_chunks(model, images, labels, attack, seed)
 

@@ -8,12 +8,12 @@ in rounding.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lpc_scratch.attacks.ball import Norm, project, random_start, steepest
-from lpc_scratch.attacks.climbs import Climb, Loss, check_climbs, climbs
+from lpc_scratch.attacks.ball import Norm, project, steepest
+from lpc_scratch.attacks.climbs import Climb, Loss, check_ascent, climbs, from_starts
 from lpc_scratch.attacks.loop import State, Step, attack_in_chunks, until_flipped
 from lpc_scratch.attacks.model import PixelModel
 from lpc_scratch.attacks.result import AttackResult
-from lpc_scratch.attacks.settings import FAR, check_choice, check_count, check_number
+from lpc_scratch.attacks.settings import FAR, check_number
 from lpc_scratch.backend import Array
 
 
@@ -100,29 +100,18 @@ def pgd(
     ValueError
         For images or labels that cannot be.
     """
-    check_number("epsilon", epsilon, zero=True)
-    check_choice("norm", norm, Norm)
-    check_climbs(loss, targets)
-    check_count("steps", steps)
-    check_count("restarts", restarts)
+    epsilon = check_ascent(epsilon, norm, steps, restarts, loss, targets)
+    ascent = (norm, epsilon, restarts, loss, targets)
     if step_size is not None:
         check_number("step_size", step_size)
-    epsilon = min(epsilon, FAR)
     length = min(step_size or 2.5 * epsilon / steps, FAR)
 
     def attack(state: State, generator: np.random.Generator) -> None:
-        climbed = climbs(model, state, loss, targets)
-        for restart in range(restarts):
-            start = state.images
-            if restart:
-                start = random_start(norm, epsilon, start, generator)
-            for climb in climbed:
-                model.xp.copyto(state.adversarials, start, where=state.active[..., None])
-                if not restart:
-                    leap = _ascent(model, state, climb, norm, epsilon, length=epsilon)
-                    until_flipped(model, state, leap, 1)
-                ascent = _ascent(model, state, climb, norm, epsilon, length)
-                until_flipped(model, state, ascent, steps)
+        for climb, first in from_starts(model, state, generator, *ascent):
+            if first:
+                leap = _ascent(model, state, climb, norm, epsilon, length=epsilon)
+                until_flipped(model, state, leap, 1)
+            until_flipped(model, state, _ascent(model, state, climb, norm, epsilon, length), steps)
 
     return attack_in_chunks(model, images, labels, attack, seed)
 

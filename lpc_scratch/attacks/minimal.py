@@ -1,11 +1,10 @@
 """What an attack without a bound returns: how little it took to change a network's mind."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from lpc_scratch.attacks.result import AttackResult
+from lpc_scratch.attacks.result import AttackResult, average_over
 from lpc_scratch.backend import Array
 
 
@@ -73,15 +72,6 @@ class MinimalResult(AttackResult):
         return MinimalSummary(
             samples,
             share,
-            *(_over(np.mean, ratios, seen), _over(np.median, ratios, seen)),
-            *(_over(np.mean, norms, flipped), _over(np.median, norms, flipped)),
+            *(average_over(np.mean, ratios, seen), average_over(np.median, ratios, seen)),
+            *(average_over(np.mean, norms, flipped), average_over(np.median, norms, flipped)),
         )
-
-
-def _over(average: Any, values: Array, counted: Array) -> Array:
-    """Return an average over the counted samples of each network, (..., N) to (...)."""
-    rows, masks = (array.reshape(-1, values.shape[-1]) for array in (values, counted))
-    averages = [
-        average(row[mask]) if mask.any() else np.nan for row, mask in zip(rows, masks, strict=True)
-    ]
-    return np.array(averages).reshape(values.shape[:-1])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -75,3 +76,12 @@ def worst_case(results: Iterable[AttackResult]) -> Array:
         shapes = [each.shape for each in robust]
         raise ValueError(f"the worst case is that of attacks on the same images, not {shapes}")
     return np.logical_and.reduce(robust)
+
+
+def average_over(average: Any, values: Array, counted: Array) -> Array:
+    """Return an average over the counted samples of each network, (..., N) to (...)."""
+    rows, masks = (array.reshape(-1, values.shape[-1]) for array in (values, counted))
+    averages = [
+        average(row[mask]) if mask.any() else np.nan for row, mask in zip(rows, masks, strict=True)
+    ]
+    return np.array(averages).reshape(values.shape[:-1])

@@ -13,6 +13,7 @@ from lpc_scratch.attacks import (
     margin_gradient_norm,
     spectral_bound,
 )
+from lpc_scratch.attacks.result import average_over
 from lpc_scratch.backend import Array
 from lpc_scratch.errors import ConfigError
 from lpc_scratch.evaluation.measurement import Finding, LeftOut, Measurement
@@ -58,7 +59,7 @@ def measure_distances(
     """
     settings = f"the shortest that any attack found of each image, {shown}"
     shortest, nearest = sample.shortest["l2"], sample.nearest().summary(correct_only=True)
-    medians = _medians(shortest, sample.correct)
+    medians = average_over(np.median, shortest, sample.correct)
     for measure, values in (
         ("median norm", medians),
         ("mean norm", nearest.mean_norm),
@@ -111,7 +112,7 @@ def measure_slopes(sample: AttackedSample, slopes: Slopes, shown: str) -> Iterat
         ("mean slope", margins.gradient_norm.mean(axis=-1)),
         ("maximal slope", margins.gradient_norm.max(axis=-1)),
         ("mean margin", margins.margin.mean(axis=-1)),
-        ("median margin / slope, correct only", _medians(margins.distance, right)),
+        ("median margin / slope, correct only", average_over(np.median, margins.distance, right)),
     ):
         yield Measurement("robustness", "margin", measure, values, settings=settings)
     settings = f"norm of the cross-entropy's gradient, in nats a pixel unit, {shown}"
@@ -129,17 +130,7 @@ def measure_slopes(sample: AttackedSample, slopes: Slopes, shown: str) -> Iterat
         factors = sample.shortest["l2"] / radii
     settings = f"the margin over sqrt(2) times the product of all spectral norms, {shown}"
     for measure, values in (
-        ("median radius", _medians(radii, sample.correct)),
-        ("median of shortest / radius", _medians(factors, sample.correct)),
+        ("median radius", average_over(np.median, radii, sample.correct)),
+        ("median of shortest / radius", average_over(np.median, factors, sample.correct)),
     ):
         yield Measurement("robustness", CERTIFIED, measure, values, settings=settings)
-
-
-def _medians(values: Array, counted: Array) -> Array:
-    """Return the median (E,) of the counted values (E, N) of each network; nan of none."""
-    return np.array(
-        [
-            np.median(row[mask]) if mask.any() else np.nan
-            for row, mask in zip(values, counted, strict=True)
-        ]
-    )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lpc_scratch.attacks import Margins, MinimalResult, PixelModel, apgd, pgd
+from lpc_scratch.attacks.result import average_over
 from lpc_scratch.backend import Array
 from lpc_scratch.evaluation.distances import Slopes, overstatement
 from lpc_scratch.evaluation.measurement import FIRED, Measurement
@@ -184,8 +185,8 @@ def unit_scale(margins: Margins) -> Array:
 
     Where there is none it is 1.
     """
-    medians = [np.median(row[row > 0]) if (row > 0).any() else 1 for row in margins.margin]
-    return 1 / np.array(medians)
+    medians = average_over(np.median, margins.margin, margins.margin > 0)
+    return 1 / np.where(np.isnan(medians), 1, medians)
 
 
 class _Scaled(PixelModel):
