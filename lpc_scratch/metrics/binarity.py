@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import FloatArray, Latent, as_matrix, group_by_class
+from lpc_scratch.metrics.classes import FloatArray, Latent, as_matrix, draw, group_by_class
 from lpc_scratch.metrics.mixture import fit_two_gaussians
 
 BoolArray = npt.NDArray[np.bool_]
@@ -95,7 +95,7 @@ def fit_mixtures(latent: npt.ArrayLike, seed: int = 0, max_samples: int = 10_000
     if max_samples < 2:
         raise ValueError(f"max_samples must be at least 2, not {max_samples}.")
     if len(z) > max_samples:
-        z = z[np.random.default_rng(seed).choice(len(z), max_samples, replace=False)]
+        z = z[draw(len(z), max_samples, seed)]
 
     z = np.sort(z.T, axis=1)  # (D, N); a mixture does not depend on the order of the samples
     centered = z - z.mean(axis=1, keepdims=True)

@@ -65,6 +65,11 @@ def as_classes(labels: npt.ArrayLike, scores: FloatArray) -> IntArray:
     return y
 
 
+def draw(samples: int, most: int, seed: int) -> IntArray:
+    """Return the rows (most,) of the subsample that every estimate from fewer samples takes."""
+    return np.random.default_rng(seed).choice(samples, most, replace=False)
+
+
 def squared_distances(z: FloatArray, points: FloatArray | None = None) -> FloatArray:
     """Squared Euclidean distances (N, M) from the rows of z to the M points; by default to z's own.
 

@@ -9,7 +9,7 @@ from math import lgamma, log, pi
 import numpy as np
 import numpy.typing as npt
 
-from lpc_scratch.metrics.classes import as_matrix, squared_distances
+from lpc_scratch.metrics.classes import as_matrix, draw, squared_distances
 
 
 def latent_entropy(
@@ -39,7 +39,7 @@ def latent_entropy(
     if neighbors >= N:
         raise ValueError(f"neighbors={neighbors} needs at least {neighbors + 1} samples, not {N}.")
     if len(z) > N:
-        z = z[np.random.default_rng(seed).choice(len(z), N, replace=False)]
+        z = z[draw(len(z), N, seed)]
 
     squared = squared_distances(z)
     squared.partition(neighbors, axis=1)  # the nearest of all, in column 0, is the sample itself

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lpc_scratch.metrics.arrays import as_rows, chunks, read_finite
 from lpc_scratch.metrics.binarity import fit_mixtures
 from lpc_scratch.metrics.centres import Centres, Judge, Progress, find_centres
-from lpc_scratch.metrics.classes import FloatArray, IntArray
+from lpc_scratch.metrics.classes import FloatArray, IntArray, draw
 from lpc_scratch.metrics.collapse import classifier_mean_share
 from lpc_scratch.metrics.entropy import latent_entropy
 from lpc_scratch.metrics.generalised import orthogonality_to_unknown
@@ -198,7 +198,7 @@ def _draw(samples: int, most: int, seed: int) -> IntArray:
     """Return the rows, sorted, of the subsample that `fit_mixtures` and its like would draw."""
     if samples <= most:
         return np.arange(samples)
-    return np.sort(np.random.default_rng(seed).choice(samples, most, replace=False))
+    return np.sort(draw(samples, most, seed))
 
 
 def _mean(unknown: Any, dims: int) -> FloatArray:
