@@ -1,4 +1,8 @@
-"""`python -m benchmarks.scale`: how time and memory grow with the network, batch and data."""
+"""`python -m benchmarks.scale`: how time and memory grow with the network, batch and data.
+
+Along each axis a power law is fitted to the time, to the memory, and to what the arithmetic counts
+of either: operations, and bytes of the arrays that a step needs.
+"""
 
 import multiprocessing
 import sys
@@ -10,6 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tyro
 from tqdm import tqdm
 
@@ -67,20 +73,29 @@ class Point:
         Weights and biases.
     step_ms : float
         Median time of a step.
+    steps : int
+        Steps of an epoch.
     epoch_s : float
         Time of one epoch, shuffle included.
     training_mb : float
         Peak of what NumPy allocates for training, data set not counted.
     data_mb : float
         Training set in memory.
+    gflop : float
+        Operations of an epoch: those of its matrix products, and twelve a parameter for Adam.
+    counted_mb : float
+        Parameters, gradients and two moments; activations, their gradients, and a minibatch.
     """
 
     value: int
     parameters: int
     step_ms: float
+    steps: int
     epoch_s: float
     training_mb: float
     data_mb: float
+    gflop: float
+    counted_mb: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,8 +116,42 @@ def measure(value: int, configuration: Configuration, samples: int, rounds: int)
     peer.trainer.run_epoch(0)
     epoch = time.perf_counter() - started
     data = dataset.x_train.nbytes + dataset.y_train.nbytes
-    parameters = configuration.parameters
-    return Point(value, parameters, timing.median * 1e3, epoch, peak / 1e6, data / 1e6)
+    parameters, batch = configuration.parameters, configuration.batch
+    steps = samples // batch
+    operations = (configuration.flops + 12 * parameters) * steps
+    outputs = sum(fan_out for _, fan_out in configuration.shapes)
+    counted = 4 * (4 * parameters + batch * (configuration.features + 2 * outputs))
+    return Point(
+        value,
+        parameters,
+        timing.median * 1e3,
+        steps,
+        epoch,
+        peak / 1e6,
+        data / 1e6,
+        operations / 1e9,
+        counted / 1e6,
+    )
+
+
+def exponent(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """Return the power of x that y grows with: the least squares slope of log y against log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def growth(points: Sequence[Point]) -> dict[str, float]:
+    """Return the exponents of an axis: of time and memory, and of what is counted for them.
+
+    The time is that of an epoch's steps: the median step, as often as an epoch takes one.
+    """
+    values = [p.value for p in points]
+    measured = {
+        "time": [p.step_ms * p.steps for p in points],
+        "operations": [p.gflop for p in points],
+        "memory": [p.training_mb for p in points],
+        "counted memory": [p.counted_mb for p in points],
+    }
+    return {name: exponent(values, found) for name, found in measured.items()}
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -117,12 +166,20 @@ def _run(arguments: Sequence[str]) -> None:
         for axis, task in tqdm(tasks, unit="point", disable=None):
             axes[axis].append(pool.submit(measure, *task, command.rounds).result())
     machine |= load.finish()
-    points = {axis: [asdict(point) for point in found] for axis, found in axes.items()}
-    results = {"machine": machine, "base": _BASE.name, "samples": _SAMPLES, "axes": points}
-    report.write(command.output, "scale", results, _text(machine, axes))
+    exponents = {axis: growth(found) for axis, found in axes.items()}
+    results = {
+        "machine": machine,
+        "base": _BASE.name,
+        "samples": _SAMPLES,
+        "axes": {axis: [asdict(point) for point in found] for axis, found in axes.items()},
+        "exponents": exponents,
+    }
+    report.write(command.output, "scale", results, _text(machine, axes, exponents))
 
 
-def _text(machine: dict[str, Any], axes: dict[str, list[Point]]) -> str:
+def _text(
+    machine: dict[str, Any], axes: dict[str, list[Point]], exponents: dict[str, dict[str, float]]
+) -> str:
     parts = [
         report.heading("How time and memory grow", machine),
         f"Ours in plain NumPy, {_BASE.name}, {_SAMPLES} samples, where the table does not say "
@@ -135,6 +192,14 @@ def _text(machine: dict[str, Any], axes: dict[str, list[Point]]) -> str:
             (p.value, p.parameters, p.step_ms, p.epoch_s, p.training_mb, p.data_mb) for p in points
         ]
         parts.append(table((axis, *header), rows))
+    parts.append(
+        "Exponents, fitted by least squares to the logarithms over the whole of an axis: of the "
+        "time of an epoch's steps and of the operations in it (products, and twelve a parameter "
+        "for Adam), of the memory and of what is counted for it (parameters, gradients, two "
+        "moments; activations, their gradients, a minibatch):"
+    )
+    powers = [(axis, *found.values()) for axis, found in exponents.items()]
+    parts.append(table(("along", *next(iter(exponents.values()))), powers))
     return "\n\n".join(parts)
 
 

@@ -325,6 +325,23 @@ def test_a_median_of_one_round_is_refused(command, capsys):
     assert "--rounds must be at least 2" in capsys.readouterr().err
 
 
+def test_growth_is_the_power_along_an_axis():
+    points = [  # time as the square, memory as the root of what is counted
+        scale.Point(n, 10 * n, 0.5 * n**2, 7, 1.0, 3.0 * n, 1.0, 2.0 * n**2, n**2)
+        for n in (16, 64, 1024)
+    ]
+    expected = {"time": 2.0, "operations": 2.0, "memory": 1.0, "counted memory": 2.0}
+    assert scale.growth(points) == pytest.approx(expected)
+
+
+def test_a_point_counts_the_operations_of_an_epoch_and_the_bytes_of_its_arrays(quick):
+    point = scale.measure(0, SMALL, 40, 2)
+    assert point.steps == 2
+    assert point.gflop == pytest.approx(2e-9 * (SMALL.flops + 12 * SMALL.parameters))
+    rows = 16 * (20 + 2 * (8 + 8 + 4 + 10))
+    assert point.counted_mb == pytest.approx(4e-6 * (4 * SMALL.parameters + rows))
+
+
 def test_jax_takes_the_same_step(dataset):
     pytest.importorskip("jax")
     from benchmarks.peers.jax_peer import JaxPeer
