@@ -23,12 +23,13 @@ from benchmarks.timing import interleave
 from data_utils import Dataset
 from lpc_scratch.backend import get_backend
 from lpc_scratch.commands import command_line
-from lpc_scratch.files.markdown import table
+from lpc_scratch.files.markdown import number, table
 
 _SEPARATE = 4  # separate runs that are timed; more of them cost the same each
 _STEPS = 20  # after which members and separate runs are compared
 _STACK = "ours, member axis"
 _ALONE = "ours, separate"
+_VMAP = "torch vmap, fused Adam"
 
 
 @dataclass(frozen=True)
@@ -114,30 +115,35 @@ def _time(dataset: Dataset, members: int, rounds: int) -> dict[str, Any]:
         ):
             torch_peers = [TorchPeer(DIGITS, dataset, fused=fused, seed=seed) for seed in alone]
             peers[name] = (Separate(torch_peers), len(alone))
-        peers["torch vmap, fused Adam"] = (TorchVmapPeer(DIGITS, dataset, members), members)
+        peers[_VMAP] = (TorchVmapPeer(DIGITS, dataset, members), members)
     timings = interleave({name: peer.run for name, (peer, _) in peers.items()}, rounds)
     networks = {name: count for name, (_, count) in peers.items()}
+    ratios = {n: timings[n].over(timings[_STACK]) for n in (_ALONE, _VMAP) if n in timings}
     return {
         "members": members,
         "networks_timed": networks,
         "timings_of_all_networks": {n: t.milliseconds() for n, t in timings.items()},
         "ms_per_network": {n: t.median * 1e3 / networks[n] for n, t in timings.items()},
+        "ratios": {
+            n: [members / networks[n] * part for part in (r.lower, r.median, r.upper)]
+            for n, r in ratios.items()
+        },
     }
+
+
+def _quartiles(ratio: Sequence[float] | None) -> str | None:
+    if ratio is None:
+        return None
+    lower, median, upper = map(number, ratio)
+    return f"{median} ({lower} to {upper})"
 
 
 def _text(machine: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
     names = list(entries[0]["ms_per_network"])
     rows = []
     for entry in entries:
-        times = entry["ms_per_network"]
-        rows.append(
-            (
-                entry["members"],
-                *times.values(),
-                times[_ALONE] / times[_STACK],
-                times.get("torch vmap, fused Adam", 0.0) / times[_STACK] or None,
-            )
-        )
+        ratios = (_quartiles(entry["ratios"].get(name)) for name in (_ALONE, _VMAP))
+        rows.append((entry["members"], *entry["ms_per_network"].values(), *ratios))
     header = ("E", *names, "separate / member axis", "vmap / member axis")
     equal = [f"{e['equal_members']} of {e['members']}" for e in entries]
     torch = "" if find_spec("torch") else "\n\ntorch is not installed: its columns are left out."
@@ -145,7 +151,8 @@ def _text(machine: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
         (
             report.heading("Many networks at once", machine),
             f"{DIGITS.name}. Median milliseconds per step and network; of separate runs at most "
-            f"{_SEPARATE} are timed, one after another.",
+            f"{_SEPARATE} are timed, one after another. A ratio is the median over pairs of the "
+            "same round, with its quartiles in brackets.",
             table(header, rows) + torch,
             f"Members whose parameters after {_STEPS} steps equal those of their separate run to "
             f"the bit: {', '.join(equal)}.",
