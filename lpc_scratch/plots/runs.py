@@ -92,7 +92,7 @@ def plot_collapse(rows: Sequence[Row], classes: int | None = None) -> Figure:
         Three rows of four panels: points, simplex, binary codes.
     """
     figure = new_figure(12, 7.5)
-    grid = figure.subplots(3, 4)
+    grid = figure.subplots(3, 4, sharex="col")
     for axes, names in zip(grid.flat, _PANELS, strict=True):
         draw_metrics(axes, rows, {n: _LABELS.get(n, BY_NAME[n].label) for n in names})
         if len(names) > 1:
