@@ -1,4 +1,4 @@
-"""The course: eight notebooks, and commands that run them, derive exercises and build pages."""
+"""The course: notebooks, and commands that run them, derive exercises and build pages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +20,7 @@ COURSE = (
     "06_phase_transition",
     "07_does_it_help",
     "08_cpu_and_gpu",
+    "09_why_two_values",
 )
 """Names of the notebooks, in the order of the course."""
 

@@ -1,7 +1,9 @@
 """python -m notebooks.students: the notebooks without their solutions, into exercises/.
 
 Exercises follow the conventions of nbgrader (https://nbgrader.readthedocs.io): a cell for the
-solution, with what is to be removed between BEGIN SOLUTION and END SOLUTION, and a cell of tests.
+solution, with what is to be removed between BEGIN SOLUTION and END SOLUTION, and a cell of tests. A
+cell with the tag `prediction` has no tests: no prediction is wrong, and a notebook without one runs
+on (`lpc_scratch.course.predictions`).
 """
 
 import sys
@@ -17,6 +19,7 @@ from notebooks.reading import read
 
 EXERCISES = FOLDER / "exercises"
 """Where the student versions are."""
+PREDICTION = "prediction"  # tag of cells in which a reader predicts a measurement
 
 
 def student_version(notebook: NotebookNode) -> NotebookNode:
@@ -25,7 +28,7 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
     Raises
     ------
     CourseError
-        If an exercise has nothing to remove, or no tests.
+        If an exercise has nothing to remove, or no tests and is no prediction.
     """
     graded = {
         cell.metadata.nbgrader.grade_id: cell
@@ -37,7 +40,8 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
             continue
         if "### BEGIN SOLUTION" not in cell.source:
             raise CourseError(f"the exercise {grade_id} has no line '### BEGIN SOLUTION'")
-        if f"{grade_id}-check" not in graded:
+        tested = PREDICTION not in cell.metadata.get("tags", ())
+        if tested and f"{grade_id}-check" not in graded:
             raise CourseError(f"the exercise {grade_id} has no cell of tests, {grade_id}-check")
     student = nbformat.from_dict(notebook)
     for preprocessor in (CheckCellMetadata(), LockCells(), ClearSolutions(), ClearOutput()):

@@ -1,6 +1,7 @@
 """The notebooks as they are kept: complete, small, quiet, and with exercises that check."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -24,17 +25,31 @@ def code(cell):
     return "\n".join(line for line in source(cell).split("\n") if not line.startswith("%"))
 
 
-def exercises(cells):
-    """Return the cells to solve and the cells that check them, by grade id."""
-    graded = {
+def graded(cells):
+    """Return the cells that nbgrader knows, by grade id."""
+    return {
         cell["metadata"]["nbgrader"]["grade_id"]: cell
         for cell in cells
         if "nbgrader" in cell["metadata"]
     }
+
+
+def predictions(cells):
+    """Return the cells in which a reader predicts a measurement, by grade id."""
     return {
-        grade_id: (cell, graded[f"{grade_id}-check"])
-        for grade_id, cell in graded.items()
-        if cell["metadata"]["nbgrader"]["solution"]
+        grade_id: cell
+        for grade_id, cell in graded(cells).items()
+        if "prediction" in cell["metadata"].get("tags", ())
+    }
+
+
+def exercises(cells):
+    """Return the cells to solve and the cells that check them, by grade id."""
+    known = graded(cells)
+    return {
+        grade_id: (cell, known[f"{grade_id}-check"])
+        for grade_id, cell in known.items()
+        if cell["metadata"]["nbgrader"]["solution"] and grade_id not in predictions(cells)
     }
 
 
@@ -117,11 +132,31 @@ def test_exercises_fail_unsolved_and_pass_solved(name, cells):
         exec(code(student_check), namespace)
 
 
+def test_predictions_are_for_the_student_to_make_before_their_measurement():
+    name = "09_why_two_values"
+    cells = read(notebook_path(name))
+    students = predictions(read(FOLDER / "exercises" / f"{name}.ipynb"))
+    made = predictions(cells)
+    assert made
+    assert made.keys() == students.keys()
+    for grade_id, cell in made.items():
+        function = re.search(r"^def (\w+)\(\):", source(cell), re.M)[1]
+        after = cells[cells.index(cell) + 1 :]
+        assert any(re.search(rf"^reveal\(\s*{function},", source(c), re.M) for c in after)
+        namespace = {}
+        exec(source(students[grade_id]), namespace)
+        with pytest.raises(NotImplementedError):
+            namespace[function]()
+        exec(source(cell), namespace)
+        assert namespace[function]() is not None
+
+
 def test_student_versions_hold_no_solution_and_no_output(name, cells):
     student = read(FOLDER / "exercises" / f"{name}.ipynb")
     text = "\n".join(source(cell) for cell in student)
     assert "SOLUTION" not in text
-    for solution, _ in exercises(cells).values():
+    solutions = [solution for solution, _ in exercises(cells).values()]
+    for solution in (*solutions, *predictions(cells).values()):
         _, hidden = source(solution).split("### BEGIN SOLUTION\n")
         assert hidden.split("    ### END SOLUTION")[0].strip() not in text
     assert not any(cell.get("outputs") for cell in student)
