@@ -9,7 +9,12 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, LockCells
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearOutput,
+    ClearSolutions,
+    LockCells,
+)
 
 from lpc_scratch.files.atomic import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
@@ -36,11 +41,20 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
         if not cell.metadata.nbgrader.solution:
             continue
         if "### BEGIN SOLUTION" not in cell.source:
-            raise CourseError(f"the exercise {grade_id} has no line '### BEGIN SOLUTION'")
+            raise CourseError(
+                f"the exercise {grade_id} has no line '### BEGIN SOLUTION'"
+            )
         if f"{grade_id}-check" not in graded:
-            raise CourseError(f"the exercise {grade_id} has no cell of tests, {grade_id}-check")
+            raise CourseError(
+                f"the exercise {grade_id} has no cell of tests, {grade_id}-check"
+            )
     student = nbformat.from_dict(notebook)
-    for preprocessor in (CheckCellMetadata(), LockCells(), ClearSolutions(), ClearOutput()):
+    for preprocessor in (
+        CheckCellMetadata(),
+        LockCells(),
+        ClearSolutions(),
+        ClearOutput(),
+    ):
         student, _ = preprocessor.preprocess(student, {})
     return student
 
