@@ -1,4 +1,4 @@
-"""The course: notebooks, and commands that run them, derive exercises and build pages."""
+"""The course: ten notebooks, and commands that run them, derive exercises and build pages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,9 @@ def notebook_path(name: str) -> Path:
         If the course has no such notebook, or its file is missing.
     """
     if name not in COURSE:
-        raise CourseError(f"there is no notebook {name!r}: choose from {', '.join(COURSE)}")
+        raise CourseError(
+            f"there is no notebook {name!r}: choose from {', '.join(COURSE)}"
+        )
     path = FOLDER / f"{name}.ipynb"
     if not path.is_file():
         raise CourseError(f"{path} is missing: take it from the repository again")
@@ -48,4 +50,6 @@ def notebook_path(name: str) -> Path:
 def run_command(main: Callable[..., int], name: str) -> int:
     """Run a command on the program's arguments and return its exit code; see `command_line.run`."""
     config = (tyro.conf.FlagCreatePairsOff,)
-    return run(lambda arguments: tyro.cli(main, prog=name, args=arguments, config=config), None)
+    return run(
+        lambda arguments: tyro.cli(main, prog=name, args=arguments, config=config), None
+    )

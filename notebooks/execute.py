@@ -46,7 +46,8 @@ def execute(path: Path, keep: bool) -> list[str]:
     """
     notebook = read(path)
     metadata = nbformat.from_dict(notebook.metadata)
-    metadata.pop("widgets", None)  # JupyterLab keeps their state, and pages would fetch scripts
+    # JupyterLab keeps the state of widgets, and pages would fetch scripts
+    metadata.pop("widgets", None)
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -57,7 +58,8 @@ def execute(path: Path, keep: bool) -> list[str]:
         resources={"metadata": {"path": str(path.parent)}},
     )
     paths = filter(None, [str(FOLDER.parent), os.environ.get("PYTHONPATH")])
-    here = {"PYTHONPATH": os.pathsep.join(paths)}  # this checkout, whatever is installed
+    # this checkout, whatever is installed
+    here = {"PYTHONPATH": os.pathsep.join(paths)}
     try:
         client.execute(env=os.environ | here)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
@@ -71,7 +73,9 @@ def execute(path: Path, keep: bool) -> list[str]:
     problems = [] if is_fast() else [*_noise(notebook), *_paths(notebook)]
     size = len(text.encode())
     if size > LARGEST:
-        problems.append(f"it has {size:,} bytes, more than {LARGEST:,}: show fewer pictures")
+        problems.append(
+            f"it has {size:,} bytes, more than {LARGEST:,}: show fewer pictures"
+        )
     if keep and not problems:
         write_atomically(path, text.encode())
     return problems
@@ -88,9 +92,14 @@ def _noise(notebook: NotebookNode) -> Iterator[str]:
 def _paths(notebook: NotebookNode) -> Iterator[str]:
     """Yield the places of this machine that outputs name."""
     text = "\n".join(_texts(notebook))
-    folders = {FOLDER.parent, Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())}
-    for folder in (path for path in folders if path != path.parent):  # HOME may be the root
-        if str(folder) in text:
+    folders = {
+        FOLDER.parent,
+        Path.home(),
+        Path(sys.prefix),
+        Path(tempfile.gettempdir()),
+    }
+    for folder in folders:
+        if folder != folder.parent and str(folder) in text:  # HOME may be the root
             yield f"its outputs name the folder {folder}"
 
 
@@ -130,7 +139,10 @@ def main(
         start = time.perf_counter()
         problems = execute(path, keep)
         seconds = time.perf_counter() - start
-        print(f"{path.stem:24s} {seconds:6.1f} s  {'failed' if problems else 'ok'}", flush=True)
+        print(
+            f"{path.stem:24s} {seconds:6.1f} s  {'failed' if problems else 'ok'}",
+            flush=True,
+        )
         for problem in problems:
             print(problem, file=sys.stderr)
         failed += bool(problems)

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.preprocessors import CheckCellMetadata, ClearOutput, ClearSolutions, LockCells
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearOutput,
+    ClearSolutions,
+    LockCells,
+)
 
 from lpc_scratch.files.atomic import write_atomically
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
@@ -44,7 +49,12 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
         if tested and f"{grade_id}-check" not in graded:
             raise CourseError(f"the exercise {grade_id} has no cell of tests, {grade_id}-check")
     student = nbformat.from_dict(notebook)
-    for preprocessor in (CheckCellMetadata(), LockCells(), ClearSolutions(), ClearOutput()):
+    for preprocessor in (
+        CheckCellMetadata(),
+        LockCells(),
+        ClearSolutions(),
+        ClearOutput(),
+    ):
         student, _ = preprocessor.preprocess(student, {})
     return student
 

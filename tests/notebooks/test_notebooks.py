@@ -10,6 +10,7 @@ import pytest
 from notebooks import COURSE, FOLDER, notebook_path
 
 LARGEST = 2_000_000
+CODE, PRINTED = 88, 96  # columns that a page has room for
 
 
 def read(path):
@@ -69,6 +70,14 @@ def test_the_folder_holds_the_notebooks_of_the_course_and_no_other():
 
 def test_a_notebook_is_small(name):
     assert notebook_path(name).stat().st_size < LARGEST
+
+
+def test_no_line_of_code_or_of_what_it_prints_is_wider_than_a_page(cells):
+    lines = [line for c in cells if c["cell_type"] == "code" for line in source(c).split("\n")]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    printed = "".join("".join(output.get("text", "")) for output in outputs).split("\n")
+    assert [line for line in lines if len(line) > CODE] == []
+    assert [line for line in printed if len(line) > PRINTED] == []
 
 
 def test_a_notebook_was_run_from_top_to_bottom(cells):

@@ -82,6 +82,7 @@ def test_classes_that_meet_in_the_plane_share_a_label():
         (lambda: plots.plot_sign_matrices({}), "no matrix"),
         (lambda: plots.plot_sign_matrices({"a": np.ones(3)}), r"\(3,\)"),
         (lambda: plots.plot_code_geometry({"a": np.ones((2, 3))}, {}, 10), r"'a' .*\(2, 3\)"),
+        (lambda: plots.plot_code_geometry({c: [[1, 1]] for c in "abcd"}, {}, 10), "to 3 clouds"),
         (lambda: plots.plot_dimensions({}, 10), "empty"),
         (lambda: plots.plot_planes({}, NAMES), "no network"),
         (lambda: plots.plot_planes({"a": np.ones((4, 3))}, NAMES), r"'a' .*\(4, 3\)"),

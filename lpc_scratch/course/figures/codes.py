@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
-from lpc_scratch.course.figures.checks import shaped
+from lpc_scratch.course.figures.checks import check_number, shaped
 from lpc_scratch.course.figures.simplex import orthographic
 from lpc_scratch.metrics import simplex_hamming
 from lpc_scratch.metrics.registry import BY_NAME
 from lpc_scratch.plots.classes import CODE_RANGE, check_means
-from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, ORANGE, VERMILION, mark_style
+from lpc_scratch.plots.palette import BLUE, DIVERGING, GREY, ORANGE, SKY, VERMILION, mark_style
 from lpc_scratch.plots.panels import (
     Row,
     add_legend,
@@ -31,7 +31,7 @@ from lpc_scratch.plots.panels import (
     tidy,
 )
 
-CLOUDS = (("#9A9A9A", "."), (ORANGE, "x"))
+CLOUDS = (("#9A9A9A", "."), (ORANGE, "x"), (SKY, "+"))
 DIMENSION_PANELS = ("distinct_codes", "etf_distance", "test_accuracy")
 
 
@@ -103,11 +103,18 @@ def plot_code_geometry(
     ----------
     clouds : mapping of str to (n, 2)
         Mean and standard deviation over pairs, as shares of the bits; many codes, small marks.
+        Three at most.
     points : mapping of str to (n, 2)
         The same of the codes that are compared with them, large marks.
     classes : int
         C. A dashed line marks Plotkin's bound of the mean, a star the simplex.
+
+    Raises
+    ------
+    ValueError
+        If there is no cloud, or more than three, or one is not (n, 2).
     """
+    check_number(clouds, len(CLOUDS), "clouds")
     figure = new_figure(7.2, 4.4)
     axes = figure.subplots()
     tidy(axes)
