@@ -44,10 +44,14 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
         if not cell.metadata.nbgrader.solution:
             continue
         if "### BEGIN SOLUTION" not in cell.source:
-            raise CourseError(f"the exercise {grade_id} has no line '### BEGIN SOLUTION'")
+            raise CourseError(
+                f"the exercise {grade_id} has no line '### BEGIN SOLUTION'"
+            )
         tested = PREDICTION not in cell.metadata.get("tags", ())
         if tested and f"{grade_id}-check" not in graded:
-            raise CourseError(f"the exercise {grade_id} has no cell of tests, {grade_id}-check")
+            raise CourseError(
+                f"the exercise {grade_id} has no cell of tests, {grade_id}-check"
+            )
     student = nbformat.from_dict(notebook)
     for preprocessor in (
         CheckCellMetadata(),
