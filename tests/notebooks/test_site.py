@@ -85,6 +85,7 @@ class Seen:
     wrong_formulas: int
     narrowest: float  # width of a formula in pixels
     wide: dict[int, list[str]]  # by the width of the window, what it is too narrow for
+    long_code: list[str]  # what is wider than its cell
 
 
 LOOK = """() => {
@@ -97,6 +98,8 @@ LOOK = """() => {
         formulas: formulas.length,
         set_formulas: all("article .math mjx-container > svg").length,
         wrong_formulas: all("article [data-mml-node='merror']").length,
+        long_code: all("article .cell_input pre").filter(e => e.scrollWidth > e.clientWidth)
+            .map(e => e.textContent),
         narrowest: Math.min(...formulas.map(f => f.getBoundingClientRect().width)),
     };
 }"""
@@ -188,6 +191,11 @@ def test_a_reader_walks_from_notebook_to_notebook(site, look):
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_fits_a_phone_and_a_wide_window(site, look, path):
     assert look(site + path).wide == {390: [], 1400: []}
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_code_is_read_without_scrolling_in_a_wide_window(site, look, name):
+    assert look(f"{site}notebooks/{name}.html").long_code == []
 
 
 MOVES = """async (canvas, within) => {
