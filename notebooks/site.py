@@ -1,28 +1,23 @@
 """python -m notebooks.site: the pages of the course and of `docs/`, to read in a browser.
 
 They are built by Sphinx with MyST-NB from the notebooks and the Markdown as they are, with
-`docs/conf.py`, and need neither a kernel nor the network to be read: MathJax lies beside them.
+`docs/conf.py`. Neither to build nor to read them takes a kernel or the network: MathJax is
+installed with the course, and lies beside them.
 """
 
 import io
 import re
 import shutil
 import sys
-import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pooch
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
 from lpc_scratch.errors import one_line
 from notebooks import COURSE, FOLDER, CourseError, notebook_path, run_command
 from notebooks.reading import read
-
-MATHJAX = "https://registry.npmjs.org/mathjax/-/mathjax-3.2.2.tgz"
-MATHJAX_SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"
-SCRIPT = "tex-svg.js"  # all of MathJax that the pages need, its fonts included
 
 _REDIRECT = """<!doctype html>
 <html lang="en">
@@ -37,15 +32,13 @@ _REDIRECT = """<!doctype html>
 """
 
 
-def build(output: Path, script: bytes) -> list[str]:
+def build(output: Path) -> list[str]:
     """Build the pages into a folder, and return Sphinx's warnings.
 
     Parameters
     ----------
     output : Path
         The folder; made if need be. Files of other names in it stay.
-    script : bytes
-        MathJax's tex-svg.js.
 
     Raises
     ------
@@ -57,9 +50,7 @@ def build(output: Path, script: bytes) -> list[str]:
     root, warnings = FOLDER.parent, io.StringIO()
     # Not in its place: MyST-NB writes beside the folder of the pages too.
     with TemporaryDirectory() as scratch:
-        pages, assets = Path(scratch, "pages"), Path(scratch, "assets")
-        assets.mkdir()
-        (assets / SCRIPT).write_bytes(script)
+        pages = Path(scratch, "pages")
         try:
             app = Sphinx(
                 srcdir=root,
@@ -67,7 +58,6 @@ def build(output: Path, script: bytes) -> list[str]:
                 outdir=pages,
                 doctreedir=Path(scratch, "doctrees"),
                 buildername="html",
-                confoverrides={"html_static_path": [str(assets)], "mathjax_path": SCRIPT},
                 status=None,
                 warning=warnings,
                 freshenv=True,
@@ -80,49 +70,22 @@ def build(output: Path, script: bytes) -> list[str]:
     return re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).splitlines()  # without colours
 
 
-def fetch_mathjax() -> bytes:
-    """Return MathJax's tex-svg.js from its archive, downloaded once into pooch's cache.
-
-    The archive is verified each time.
-
-    Raises
-    ------
-    CourseError
-        If it can neither be found nor downloaded.
-    """
-    try:
-        archive = pooch.retrieve(MATHJAX, f"sha256:{MATHJAX_SHA256}", fname="mathjax-3.2.2.tgz")
-    except (OSError, ValueError) as error:  # no connection or disk; another content
-        raise CourseError(
-            f"MathJax cannot be downloaded from {MATHJAX} ({one_line(error)}): connect to the "
-            f"network once, or give its {SCRIPT} with --mathjax"
-        ) from error
-    with tarfile.open(archive) as files:
-        content = files.extractfile(f"package/es5/{SCRIPT}")
-        assert content is not None  # it is a plain file in an archive of known content
-        return content.read()
-
-
-def main(output: Path = Path("build/site"), mathjax: Path | None = None) -> int:
+def main(output: Path = Path("build/site")) -> int:
     """Build the pages of the course and of docs/.
 
     Parameters
     ----------
     output : Path
         Folder for the pages; open index.html in it.
-    mathjax : Path or None
-        File tex-svg.js of MathJax 3; downloaded from the npm registry by default.
 
     Returns
     -------
     int
         0, or 1 if a link or picture is missing; the pages are built all the same.
     """
-    if mathjax is not None and not mathjax.is_file():
-        raise CourseError(f"--mathjax {mathjax} is no file: give the path of {SCRIPT}")
     if output.exists() and not output.is_dir():
         raise CourseError(f"--output {output} is a file: name a folder")
-    warnings = build(output, mathjax.read_bytes() if mathjax else fetch_mathjax())
+    warnings = build(output)
     for warning in warnings:
         print(warning, file=sys.stderr)
     print(f"{output / 'index.html'}")

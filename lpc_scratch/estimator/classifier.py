@@ -52,6 +52,14 @@ class LPCClassifier(
     initial weights of the latent layer are scaled to a mean z² of 1, with a warning. Predictions
     and latent coordinates are computed on the CPU in float64, wherever the network was trained.
 
+    The parameters are described in `TrainConfig`, whose names, checks and, but for two, defaults
+    they have; values are checked when the training begins. The two are "auto", which fits them to
+    the data. `epochs` are then 100, or as many as make 1000 steps. `gamma`, where it is constant,
+    the optimizer of the classifier is one of `nn.optim.SIGN_LIKE`, as adam is, and the penalty
+    neither lp nor max, is a seventh of `metrics.largest_gamma`, what the learning rates of all
+    steps bear, and at most 10; that grows as the square of `latent_dim` and of the number of steps.
+    Otherwise it is 10. A number is taken as it is.
+
     Parameters
     ----------
     architecture, hidden, latent_dim, activation, dropout, backbone, channels, blocks, batch_norm, \
@@ -70,14 +78,6 @@ beta2, epsilon, classifier_*, weight_decay
     batch_size, epochs, seed, device, dtype
         How the run goes. `seed`, in place of `TrainConfig.seeds`, is the seed of the one network:
         a whole number.
-
-    All are described in `TrainConfig`, whose names, checks and, but for two, defaults they have;
-    values are checked when the training begins. The two are "auto", which fits them to the data.
-    `epochs` are then 100, or as many as make 1000 steps. `gamma`, where it is constant, the
-    optimizer of the classifier is one of `nn.optim.SIGN_LIKE`, as adam is, and the penalty neither
-    lp nor max, is a seventh of `metrics.largest_gamma`, what the learning rates of all steps bear,
-    and at most 10; that grows as the square of `latent_dim` and of the number of steps. Otherwise
-    it is 10. A number is taken as it is.
 
     Attributes
     ----------

@@ -5,6 +5,7 @@ from lpc_scratch.course.figures.latent import (
     plot_emerging_codes,
     plot_latent_means,
     plot_latent_points,
+    plot_values_and_codes,
 )
 
 NAMES = ("a", "b", "c")
@@ -54,6 +55,17 @@ def test_a_coordinate_that_is_always_zero_can_be_drawn(labels):
         assert edges[at] <= 0 <= edges[at + 1]
     (image,) = [axes.images[0] for axes in figure.axes if axes.images]
     np.testing.assert_array_equal(image.get_array(), np.zeros((3, 2)))
+
+
+def test_all_coordinates_share_a_histogram_above_the_class_means(rng, labels):
+    latent = rng.normal(size=(60, 5)) + np.array([3, -3, 0, 1, -1])
+    upper, lower, _ = plot_values_and_codes(latent, labels, NAMES, "Adam").axes
+    assert upper.get_title() == "Adam"
+    heights, edges, _ = upper.patches[0].get_data()
+    sizes = latent / np.sqrt(np.mean(latent**2, axis=0))
+    expected, _ = np.histogram(sizes.clip(edges[0], edges[-1]), edges)
+    np.testing.assert_allclose(heights, expected / expected.max())
+    assert lower.images[0].get_array().shape == (3, 5)
 
 
 def test_every_network_has_a_panel_of_class_means(rng):

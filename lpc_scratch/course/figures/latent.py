@@ -106,13 +106,53 @@ def plot_emerging_codes(
         1, 2, left=0.02, bottom=0.14, right=0.97, top=0.88, width_ratios=(1, 1.15)
     )
     grid = halves[0].subgridspec(rows, _COLUMNS).subplots(squeeze=False, sharex=True)
-    size = np.sqrt((z**2).mean(axis=0))
-    for axes, coordinate in paired(grid, (z / np.where(size > 0, size, 1)).T):
+    for axes, coordinate in paired(grid, _in_its_size(z).T):
         _draw_histogram(axes, coordinate)
     figure.text(0.23, 0.03, "coordinate / its root mean square", ha="center", fontsize=9)
     axes = figure.add_subplot(halves[1])
     draw_codes(axes, class_means(z, y), class_names)
     axes.set_ylabel("class")
+    return figure
+
+
+def plot_values_and_codes(
+    latent: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    class_names: Sequence[str],
+    title: str = "",
+) -> Figure:
+    """Draw one histogram of all latent coordinates, and below it the mean point of every class.
+
+    Parameters
+    ----------
+    latent : (N, D) finite
+        Latent points.
+    labels : (N,) integers in 0..C-1
+        Classes; each of them occurs.
+    class_names : sequence of C strings
+        Names of the rows of class means.
+    title : str
+        Written above, for example what was trained.
+
+    Returns
+    -------
+    Figure
+        Each coordinate divided by its root mean square, the class means as in `plot_class_codes`;
+        high rather than wide, for two of them side by side.
+
+    Raises
+    ------
+    ValueError
+        If labels do not fit the latent.
+    """
+    z, y = _check(latent, labels, len(class_names))
+    figure = new_figure(4.6, 5.0)
+    upper, lower = figure.subplots(2, 1, height_ratios=(1, 1.8))
+    _draw_histogram(upper, _in_its_size(z).ravel())
+    upper.set(title=title, xlabel="latent coordinate / its root mean square")
+    upper.tick_params(labelsize=10)
+    draw_codes(lower, class_means(z, y), class_names)
+    lower.set_ylabel("class")
     return figure
 
 
@@ -176,6 +216,12 @@ def _check(
     if not len(y) or y.min() < 0 or y.max() >= classes:
         raise ValueError(f"labels must be one or more in 0..{classes - 1}, one for each name.")
     return z, y
+
+
+def _in_its_size(z: npt.NDArray) -> npt.NDArray:
+    """Return every coordinate of z (N, D) divided by its root mean square."""
+    size = np.sqrt((z**2).mean(axis=0))
+    return z / np.where(size > 0, size, 1)
 
 
 def _draw_histogram(axes: Axes, coordinate: npt.NDArray) -> None:
