@@ -31,7 +31,9 @@ class Camera(Recorder):
     def __init__(self) -> None:
         self.latents: list[Array] = []
 
-    def save(self, trainer: Trainer, result: TrainingResult, new_rows: list[Row]) -> None:
+    def save(
+        self, trainer: Trainer, result: TrainingResult, new_rows: list[Row]
+    ) -> None:
         """Keep the points of a measured epoch."""
         self.latents.append(trainer.network.embed(trainer.dataset.x_train))
 
@@ -46,7 +48,9 @@ def make_film() -> bytes:
 
     def draw(frame: int) -> Figure:
         points, title = camera.latents[frame], f"epoch {epochs[frame]:.0f}"
-        return plot_latent_points(points, dataset.y_train, result.class_names, title, limit)
+        return plot_latent_points(
+            points, dataset.y_train, result.class_names, title, limit
+        )
 
     return make_gif(map(draw, choose_epochs(epochs, FRAMES)))
 
@@ -57,7 +61,9 @@ def make_picture(optimizer: str) -> Figure:
     dataset, camera = load_configured_dataset(config), Camera()
     result = train(config, dataset, camera)
     title = f"Classifier trained by {OPTIMIZERS[optimizer]}"
-    return plot_values_and_codes(camera.latents[-1], dataset.y_train, result.class_names, title)
+    return plot_values_and_codes(
+        camera.latents[-1], dataset.y_train, result.class_names, title
+    )
 
 
 def main(output: Path = FOLDER.parent / "docs") -> int:
@@ -73,7 +79,9 @@ def main(output: Path = FOLDER.parent / "docs") -> int:
     int
         0.
     """
-    save_figures({f"classifier-{name}": make_picture(name) for name in OPTIMIZERS}, output)
+    save_figures(
+        {f"classifier-{name}": make_picture(name) for name in OPTIMIZERS}, output
+    )
     (output / "points-meet.gif").write_bytes(make_film())
     return 0
 

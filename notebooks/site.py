@@ -64,10 +64,14 @@ def build(output: Path) -> list[str]:
             )
             app.build()
         except SphinxError as error:
-            raise CourseError(f"the pages cannot be built: {one_line(error)}") from error
+            raise CourseError(
+                f"the pages cannot be built: {one_line(error)}"
+            ) from error
         (pages / "index.html").write_text(_REDIRECT, encoding="utf-8")
         shutil.copytree(pages, output, dirs_exist_ok=True)
-    return re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue()).splitlines()  # without colours
+    return re.sub(
+        r"\x1b\[[0-9;]*m", "", warnings.getvalue()
+    ).splitlines()  # without colours
 
 
 def main(output: Path = Path("build/site")) -> int:
