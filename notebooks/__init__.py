@@ -20,6 +20,7 @@ COURSE = (
     "06_phase_transition",
     "07_does_it_help",
     "08_cpu_and_gpu",
+    "10_convolution_by_hand",
 )
 """Names of the notebooks, in the order of the course."""
 
