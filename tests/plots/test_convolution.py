@@ -38,7 +38,16 @@ def test_feature_maps_stand_beside_their_image_with_one_scale_a_layer(rng):
         assert_array_equal(picture.get_array(), images[n])
         assert tiles.get_clim() == (0, maps["conv"].max())
         assert_array_equal(tiles.get_array()[4:7, 3:5], maps["conv"][n, :, :, 4])  # 3 in a row
-    assert "5 maps of 3 x 2" in figure.axes[1].get_title()
+    assert "5 maps, 3 x 2" in figure.axes[1].get_title()
+
+
+def test_of_many_feature_maps_the_first_sixteen_are_shown(rng):
+    maps = rng.uniform(size=(1, 2, 2, 20))
+    _, tiles = plot_feature_maps(np.ones((1, 4, 4)), {"conv": maps}).axes
+    mosaic = tiles.images[0].get_array()
+    assert mosaic.shape == (4 * 2 + 3, 4 * 2 + 3)
+    assert_array_equal(mosaic[-2:, -2:], maps[0, :, :, 15])
+    assert "16 of 20 maps" in tiles.get_title()
 
 
 @pytest.mark.parametrize(

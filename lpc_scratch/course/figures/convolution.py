@@ -16,7 +16,8 @@ from lpc_scratch.plots.panels import new_figure, new_row
 MAX_GRIDS = 4  # whose numbers stay legible side by side
 MAX_CELLS = 400
 CELL = 0.36  # inches
-MAX_SAMPLES, MAX_MAPS = 6, 4
+MAX_SAMPLES, MAX_LAYERS = 6, 4
+SHOWN = 16  # channels of a layer
 
 Box = tuple[int, int, int, int]
 
@@ -70,15 +71,15 @@ def plot_grids(
 def plot_feature_maps(
     images: npt.ArrayLike, maps: Mapping[str, npt.ArrayLike], titles: Sequence[str] = ()
 ) -> Figure:
-    """Draw images, and beside each of them all channels that the layers of a network make of it.
+    """Draw images, and beside each of them the maps that the layers of a network make of it.
 
     Parameters
     ----------
     images : (n, H, W) or (n, H, W, 3) array
         Up to six images, in grey or in colours from 0 to 1.
     maps : mapping of str to (n, H', W', C) array
-        For up to four layers by their names what they make of the images. A layer has one scale
-        for all images, from 0, white, to its largest value, black.
+        For up to four layers by their names what they make of the images, the first 16 channels.
+        A layer has one scale for all images, from 0, white, to its largest value, black.
     titles : sequence of n str
         Stand beside the images.
 
@@ -97,7 +98,7 @@ def plot_feature_maps(
         raise ValueError(f"images must have shape (n, H, W) or (n, H, W, 3), not {pictures.shape}.")
     n = len(pictures)
     check_number(pictures, MAX_SAMPLES, "images")
-    check_number(maps, MAX_MAPS, "layers")
+    check_number(maps, MAX_LAYERS, "layers")
     layers = {name: shaped(map_, repr(name), (n, None, None, None)) for name, map_ in maps.items()}
     figure = new_figure(1.6 + 2.3 * len(layers), 2.1 * n + 0.4)
     ratios = [1.0] + [1.6] * len(layers)
@@ -110,13 +111,15 @@ def plot_feature_maps(
     for axes, title in zip(grid[:, 0], titles, strict=False):
         axes.set_ylabel(title)
     for column, (name, values) in zip(grid.T[1:], layers.items(), strict=True):
-        H, W, C = values.shape[1:]
-        largest = values.max() or 1.0
-        for axes, channels in zip(column, values.reshape(n, H * W, C), strict=True):
+        shown = values[..., :SHOWN]
+        H, W, C = shown.shape[1:]
+        largest = shown.max() or 1.0
+        for axes, channels in zip(column, shown.reshape(n, H * W, C), strict=True):
             tiles = mosaic(channels, (H, W), int(np.ceil(np.sqrt(C))))
             axes.set_facecolor("#DCE9F2")  # the gaps, which are no pixels
             axes.imshow(tiles, "Greys", vmin=0, vmax=largest)
-        column[0].set_title(f"{name}\n{C} maps of {H} x {W}", fontsize=10)
+        number = f"{C} maps" if values.shape[3] == C else f"{C} of {values.shape[3]} maps"
+        column[0].set_title(f"{name}\n{number}, {H} x {W}", fontsize=10)
     return figure
 
 
