@@ -21,6 +21,7 @@ COURSE = (
     "07_does_it_help",
     "08_cpu_and_gpu",
     "09_why_two_values",
+    "10_convolution_by_hand",
 )
 """Names of the notebooks, in the order of the course."""
 

@@ -148,12 +148,12 @@ def plot_weight_images(weights: Mapping[str, npt.ArrayLike], image_shape: Sequen
     if pixels != np.prod(image_shape) or not units:
         raise ValueError(f"weights have {pixels} rows, and images {np.prod(image_shape)} pixels.")
     largest = max(np.abs(array).max() for array in arrays.values()) or 1.0
-    mosaics = [_mosaic(array, (image_shape[0], image_shape[1])) for array in arrays.values()]
+    mosaics = [mosaic(array, (image_shape[0], image_shape[1])) for array in arrays.values()]
     height, width = mosaics[0].shape
     size = 4.4 * len(arrays) + 0.9, 4.4 * height / width + 0.5
     figure, panels = new_row(arrays, "weight", *size)
-    for axes, name, mosaic in zip(panels, arrays, mosaics, strict=True):
-        image = axes.imshow(mosaic, DIVERGING, vmin=-largest, vmax=largest)
+    for axes, name, tiles in zip(panels, arrays, mosaics, strict=True):
+        image = axes.imshow(tiles, DIVERGING, vmin=-largest, vmax=largest)
         axes.set_axis_off()
         axes.set_title(name)
     bar = figure.colorbar(image, ax=panels, pad=0.02)
@@ -161,13 +161,16 @@ def plot_weight_images(weights: Mapping[str, npt.ArrayLike], image_shape: Sequen
     return figure
 
 
-def _mosaic(weights: npt.NDArray, shape: tuple[int, int]) -> npt.NDArray:
-    """Return weights (I, H) as images side by side, nan in the gap of one pixel between them."""
+def mosaic(images: npt.NDArray, shape: tuple[int, int], columns: int = COLUMNS) -> npt.NDArray:
+    """Return images (I, H), one a column, side by side, nan in the gap of one pixel between them.
+
+    `shape` is height and width of an image, and `columns` how many stand in a row at most.
+    """
     height, width = shape[0] + 1, shape[1] + 1
-    units = weights.shape[1]
-    columns = min(COLUMNS, units)
-    mosaic = np.full((height * -(-units // columns) - 1, width * columns - 1), np.nan)
-    for place, unit in enumerate(weights.T):
+    number = images.shape[1]
+    columns = min(columns, number)
+    tiles = np.full((height * -(-number // columns) - 1, width * columns - 1), np.nan)
+    for place, image in enumerate(images.T):
         top, left = place // columns * height, place % columns * width
-        mosaic[top : top + shape[0], left : left + shape[1]] = unit.reshape(shape)
-    return mosaic
+        tiles[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
+    return tiles
