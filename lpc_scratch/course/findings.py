@@ -12,7 +12,7 @@ for Adam is made for a large gamma; at gamma 10 measurements tend to be above it
 (docs/why-two-values.md has more seeds).""",
     "code": """
 Nearly all of the code was there before training. Be careful with what that shows: gradient descent
-keeps the direction of A, and with it most signs too (on the digits 89 %, three seeds,
+keeps the direction of A, and with it most signs too (89 % on the digits, three seeds,
 docs/why-two-values.md). Whose signs does not tell the two optimisers apart; two values do.
 
 The basis is the sharper test. Same data, same loss, same function at the start, and the two values
