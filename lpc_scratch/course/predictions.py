@@ -1,4 +1,4 @@
-"""A prediction before its measurement: without one, a notebook shows nothing of what was measured.
+"""A prediction before its measurement: without one, a notebook shows nothing of what was found.
 
 A reader writes a function that returns numbers. Unsolved exercises raise NotImplementedError, and
 so does such a function of a student version: `reveal` takes that for an answer that is still to
@@ -6,12 +6,14 @@ come, so that a notebook without predictions runs to its end.
 """
 
 import math
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 Numbers = float | Sequence[float]
+WIDTH = 88  # columns of a finding: those of a notebook's code
 
 
 def reveal(
@@ -19,6 +21,7 @@ def reveal(
     theory: Mapping[str, float | str],
     measure: Callable[[], Mapping[str, Numbers]],
     draw: Callable[[], Figure] | None = None,
+    finding: str = "",
 ) -> Figure | None:
     """Print theory, the reader's prediction and the measurement side by side, and draw a picture.
 
@@ -35,6 +38,9 @@ def reveal(
         whose mean is shown before them. It is called only where there is a prediction.
     draw : callable, optional
         Returns a figure of the measurement; called only where there is a prediction.
+    finding : str
+        What the measurement says, in words: paragraphs with an empty line between them, printed
+        below the table and only where there is a prediction. Lines are broken anew.
 
     Returns
     -------
@@ -62,6 +68,9 @@ def reveal(
         cells = [first.ljust(widths[0])]
         cells += [text.rjust(width) for text, width in zip(middle, widths[1:], strict=True)]
         print("   ".join([*cells, last]))
+    for paragraph in finding.split("\n\n") if finding else ():
+        words = " ".join(paragraph.split())
+        print("\n" + textwrap.fill(words, WIDTH, break_on_hyphens=False))
     return draw() if draw else None
 
 

@@ -31,10 +31,26 @@ def test_without_a_prediction_nothing_is_measured_or_drawn(predict, capsys):
     def never():
         raise AssertionError("measured or drawn")
 
-    assert reveal(predict, THEORY, never, never) is None
+    assert reveal(predict, THEORY, never, never, "Adam is binary.") is None
     asked = capsys.readouterr().out
     assert f"let {predict.__name__} return 2 numbers, for Adam; gradient descent" in asked
     assert "1.13" not in asked
+    assert "binary" not in asked
+
+
+def test_a_finding_stands_below_the_table_in_paragraphs_of_short_lines(capsys):
+    finding = f"""Adam is
+    binary.
+
+    {"It is so " * 20}(`docs/why-two-values.md`)."""
+    reveal(lambda: (1.2, 2), THEORY, measure, finding=finding)
+    table, first, second = capsys.readouterr().out.split("\n\n")
+    assert table.endswith("2.04")
+    assert first == "Adam is binary."
+    lines = second.splitlines()
+    assert max(map(len, lines)) <= 88 < len(second)
+    assert "so (`docs/why-two-values.md`)." in lines[-1]
+    assert " ".join(lines) == " ".join(finding.split("\n\n")[1].split())
 
 
 def test_a_single_number_needs_no_list_and_what_never_happens_is_said(capsys):
