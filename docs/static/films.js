@@ -16,6 +16,7 @@ function addControls(image) {
   canvas.width = image.naturalWidth;
   canvas.height = image.naturalHeight;
   button.type = "button";
+  name(button, !still);
   image.replaceWith(film);
   film.append(canvas, button);
   return { film, canvas, button, brush: canvas.getContext("2d") };

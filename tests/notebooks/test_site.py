@@ -200,7 +200,7 @@ def test_code_is_read_without_scrolling_in_a_wide_window(site, look, name):
 
 MOVES = """async (canvas, within) => {
     const wait = ms => new Promise(done => setTimeout(done, ms));
-    await wait(50);  // what is being decoded is drawn
+    await wait(250);  // what is being decoded is drawn
     const before = canvas.toDataURL();
     for (const end = performance.now() + within; performance.now() < end; await wait(20))
         if (canvas.toDataURL() !== before) return true;
@@ -232,7 +232,9 @@ def test_who_prefers_reduced_motion_finds_a_film_paused_at_its_end(site, chromiu
     assert film.get_by_role("button").inner_text() == "Play"
     slider = film.get_by_role("slider")
     assert slider.input_value() == slider.get_attribute("max")
-    assert not film.get_by_role("img").evaluate(MOVES, 400)
+    canvas = film.get_by_role("img")
+    canvas.evaluate(MOVES, 1000)  # until its frame has been drawn
+    assert not canvas.evaluate(MOVES, 400)
     tab.close()
 
 
