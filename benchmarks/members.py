@@ -23,7 +23,7 @@ from benchmarks.timing import interleave
 from data_utils import Dataset
 from lpc_scratch.backend import get_backend
 from lpc_scratch.commands import command_line
-from lpc_scratch.files.markdown import number, table
+from lpc_scratch.files.markdown import table
 
 _SEPARATE = 4  # separate runs that are timed; more of them cost the same each
 _STEPS = 20  # after which members and separate runs are compared
@@ -131,18 +131,12 @@ def _time(dataset: Dataset, members: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def _quartiles(ratio: Sequence[float] | None) -> str | None:
-    if ratio is None:
-        return None
-    lower, median, upper = map(number, ratio)
-    return f"{median} ({lower} to {upper})"
-
-
 def _text(machine: dict[str, Any], entries: Sequence[dict[str, Any]]) -> str:
     names = list(entries[0]["ms_per_network"])
     rows = []
     for entry in entries:
-        ratios = (_quartiles(entry["ratios"].get(name)) for name in (_ALONE, _VMAP))
+        found = (entry["ratios"].get(name) for name in (_ALONE, _VMAP))
+        ratios = (ratio and report.quartiles(*ratio) for ratio in found)
         rows.append((entry["members"], *entry["ms_per_network"].values(), *ratios))
     header = ("E", *names, "separate / member axis", "vmap / member axis")
     equal = [f"{e['equal_members']} of {e['members']}" for e in entries]

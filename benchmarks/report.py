@@ -54,9 +54,14 @@ def ratio_cell(entry: Mapping[str, Any], name: str) -> str | None:
     """
     if name not in entry["ratio_quartiles"]:
         return None
-    lower, upper = map(number, entry["ratio_quartiles"][name])
-    median = number(entry["ratios"].get(name, entry.get(name)))
-    return f"{median} ({lower} to {upper}){' *' * (name in entry['wide'])}"
+    lower, upper = entry["ratio_quartiles"][name]
+    median = entry["ratios"].get(name, entry.get(name))
+    return quartiles(lower, median, upper) + " *" * (name in entry["wide"])
+
+
+def quartiles(lower: float, median: float, upper: float) -> str:
+    """Return a median with its quartiles in brackets."""
+    return f"{number(median)} ({number(lower)} to {number(upper)})"
 
 
 def about_ratios(rounds: int, most: int) -> str:
