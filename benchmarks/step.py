@@ -16,6 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.load import LoadRecord
 from benchmarks.machine import PEAK, MatrixProduct, describe_machine
 from benchmarks.peers import NUMBA, OURS, candidates_on, gather_field
+from benchmarks.precision import products
 from benchmarks.rows import FASTEST, FASTEST_NUMBA, Row, check_rounds, measure_row
 from data_utils import Dataset
 from lpc_scratch.backend import Device, get_backend
@@ -35,8 +36,15 @@ class StepCommand:
     """Rounds in all, at most, of a network whose ratios stay wide; then they are marked."""
     only: str = ""
     """Regular expression that a configuration's name must match, such as 'batch 64'."""
+    tf32: bool = False
+    """Time products in TensorFloat-32 on either side; the same step is proven in full float32."""
     output: Path = Path("benchmarks/results")
     """Folder of the results."""
+
+    @property
+    def where(self) -> str:
+        """The device, and the precision if it is another than float32's."""
+        return f"{self.device}-tf32" if self.tf32 else self.device
 
     def configurations(self) -> list[Configuration]:
         """Return what is timed."""
@@ -49,6 +57,8 @@ class StepCommand:
         if not found:
             raise BenchmarkError(f"--only {self.only!r} matches no configuration's name")
         check_rounds(self.rounds, self.most_rounds)
+        if self.tf32 and self.device == "cpu":
+            raise BenchmarkError("--tf32 is for --device gpu: a CPU multiplies in full float32")
         return found
 
 
@@ -60,27 +70,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> None:
     command = tyro.cli(StepCommand, prog="python -m benchmarks.step", args=list(arguments))
     configurations = command.configurations()
-    backend = get_backend(command.device)
-    machine = describe_machine(backend, "benchmarks.step", arguments)
-    load = LoadRecord()
-
     datasets = {c.features: make_dataset(c.features) for c in configurations}
-    proof = prove(configurations, datasets, command.device)
+    load = LoadRecord()
+    with products(tf32=False):
+        proof = prove(configurations, datasets, command.device)
     print(agreement.sentence(proof, "without dropout"))
-    peak = MatrixProduct(backend)
     rows = []
-    for configuration in tqdm(configurations, unit="network", disable=None):
-        dataset = datasets[configuration.features]
-        field = gather_field(candidates_on(command.device), configuration, dataset)
-        competitors = {name: peer.run for name, peer in field.peers.items()}
-        row = measure_row(competitors | {PEAK: peak.run}, command.rounds, command.most_rounds)
-        rows.append((configuration, row, field.left_out))
+    with products(command.tf32):
+        backend = get_backend(command.device)
+        machine = describe_machine(backend, "benchmarks.step", arguments)
+        peak = MatrixProduct(backend)
+        for configuration in tqdm(configurations, unit="network", disable=None):
+            dataset = datasets[configuration.features]
+            field = gather_field(candidates_on(command.device), configuration, dataset)
+            competitors = {name: peer.run for name, peer in field.peers.items()}
+            row = measure_row(competitors | {PEAK: peak.run}, command.rounds, command.most_rounds)
+            rows.append((configuration, row, field.left_out))
     machine |= load.finish()
 
     results = _results(rows, peak.flops)
     text = _text(command, machine, proof, results)
     everything = {"machine": machine, "same_step": proof, **results}
-    report.write(command.output, command.device, everything, text)
+    report.write(command.output, command.where, everything, text)
 
 
 def prove(
@@ -162,7 +173,7 @@ def _text(
     absences = [f"- {reason} ({'; '.join(where)})" for reason, where in left_out.items()]
     return "\n\n".join(
         (
-            report.heading(f"One training step, device {command.device}", machine),
+            report.heading(f"One training step, device {command.where}", machine),
             agreement.sentence(proof, "without dropout"),
             f"Milliseconds of a step, the median and in brackets the fastest block:\n\n{times}",
             "Time of the peer / time of ours in plain NumPy (above 1, ours is faster): "

@@ -15,6 +15,7 @@ from benchmarks import (
     load,
     machine,
     members,
+    precision,
     report,
     rows,
     scale,
@@ -27,6 +28,7 @@ from benchmarks.images import ImageConfiguration, flops
 from benchmarks.peers import OURS, candidates_on, gather_field, image_candidates_on
 from benchmarks.peers.ours import OurPeer
 from lpc_scratch.backend import get_backend
+from lpc_scratch.backend.cuda import cublas
 from lpc_scratch.files import markdown
 from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.layers import Linear
@@ -317,6 +319,22 @@ def test_bad_settings_are_one_sentence(arguments, message, capsys):
     for command in (step, convolution):
         assert command.main(arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_tf32_is_refused_on_a_cpu(capsys):
+    assert step.main(["--tf32"]) == 2
+    assert "--tf32 is for --device gpu" in capsys.readouterr().err
+
+
+def test_either_side_multiplies_in_the_precision_that_is_asked_for(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("CUPY_TF32", "1")
+    for tf32, of_torch in ((False, "highest"), (True, "high")):
+        with precision.products(tf32):
+            assert cublas.uses_tf32() == tf32
+            assert torch.get_float32_matmul_precision() == of_torch
+    assert cublas.uses_tf32()
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 @pytest.mark.parametrize("command", [members, scale, convolution])

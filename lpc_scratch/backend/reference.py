@@ -72,6 +72,11 @@ class Reference(ImageReference):
         y += b
         return y
 
+    def affine_relu(self, x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
+        """y = max(x W + b, 0)."""
+        y = self.affine(x, W, b, out)
+        return self.relu(y, out=y)
+
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Matrix product of the last two axes."""
         return self.xp.matmul(a, b, out=out)
@@ -87,6 +92,13 @@ class Reference(ImageReference):
     def relu_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """dx = dy [y > 0]."""
         return self.xp.multiply(dy, y > 0, out=out)
+
+    def relu_backward_sum(
+        self, dy: Array, y: Array, total: Array | None = None, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Sum over the batch (..., 1, O) of dx = dy [y > 0], and dx."""
+        dx = self.relu_backward(dy, y, out)
+        return self.sum_rows(dx, total), dx
 
     def silu(self, x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Array:
         """y = x σ(x); σ(x) is left in `sigmoid` for the way back."""

@@ -12,7 +12,7 @@ such layer, and z is the last hidden activation.
 network inputs as they are stored, by `embed` and `predict`, and it standardises them itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any, Literal
 
@@ -198,10 +198,15 @@ class Network:
         Its layers' parameters, gradients and state are views of this network's; the flat vectors
         are those of this network, with all members.
         """
-        network = copy(self)
+        network = self.rebuilt(lambda layer: layer.members(part))
         network.seeds = self.seeds[part]
         network.stack = (len(network.seeds),)
-        network._set_parts(*(layer.members(part) for layer in self.children.values()))
+        return network
+
+    def rebuilt(self, change: Callable[[Layer], Layer]) -> "Network":
+        """Return this network, with the same vectors, of what a function makes of its parts."""
+        network = copy(self)
+        network._set_parts(*map(change, self.children.values()))
         return network
 
     def stretches(self, part: slice) -> list[slice]:

@@ -40,7 +40,7 @@ class StepGraph:
         self._to_device = network.backend.to_device
         self._graph = network.backend.graph()
         self._order = xp.empty((*stack, samples), np.int64)
-        self._rows = xp.empty((*stack, batch_size), np.int64)
+        self._batch_size = batch_size
         self._step = xp.zeros((), np.int64)  # number of the step in the order
         self._steps = xp.zeros((), np.int64)  # number of steps that the optimiser has taken
         self._rates = [xp.zeros((), np.float64) for _ in range(2)]  # of as many parts
@@ -55,7 +55,7 @@ class StepGraph:
 
     def take_steps(self, order: Array, learning_rate: Rate, gamma: float | Array) -> Array:
         """Take a step for every whole minibatch of an order of samples; see `Executor`."""
-        steps = order.shape[-1] // self._rows.shape[-1]
+        steps = order.shape[-1] // self._batch_size
         optimizer, network = self._take_step.optimizer, self._take_step.network
         self._order[..., : order.shape[-1]] = self._to_device(order)
         self._step.fill(0)
@@ -83,6 +83,6 @@ class StepGraph:
         return self._losses[:steps]
 
     def _launch(self) -> None:
-        rows = self._ops.next_rows(self._order, self._step, self._rows)
+        rows = self._ops.next_rows(self._order, self._step, self._batch_size)
         loss = self._take_step(rows, self._rate, self._gamma)
         self._ops.end_step(loss, self._losses, self._step)

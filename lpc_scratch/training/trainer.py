@@ -13,6 +13,7 @@ from lpc_scratch.backend import Array, get_backend
 from lpc_scratch.backend.threads import num_threads, single_blas_thread
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, DivergenceError, NoKernelWarning
+from lpc_scratch.nn.fusion import fused
 from lpc_scratch.nn.inference import latent_and_logits, standardised
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Conv2d, walk
@@ -242,10 +243,10 @@ class Trainer:
         busy = self._convolves or self._largest_product >= _GROUP_PRODUCT
         if count > 1 and self._is_small() and busy:
             return Members(self._make_step, *stack, losses, self.batch_size, count)
-        step = self._make_step(*stack)
         if self.backend.graph and self._has_kernels():
+            step = self._make_step(fused(self._reader), self.optimizer)
             return StepGraph(step, losses, len(self.dataset.x_train), self.batch_size)
-        return Serial(step, losses, self.batch_size)
+        return Serial(self._make_step(*stack), losses, self.batch_size)
 
     def _has_kernels(self) -> bool:
         """Return whether the device has kernels for the optimisers and the penalty; warn if not."""

@@ -74,6 +74,22 @@ def test_products_of_transposes_and_of_shared_matrices(backend, rng, sizes, stac
             assert np.allclose(product, a @ b, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (70, 33), (256, 5), (257, 5)], ids=str)
+def test_joined_kernels_give_the_bits_of_those_they_join(backend, rng, size):
+    ops, to_device, to_host = backend.ops, backend.to_device, backend.to_host
+    dy, y = (to_device(a.astype(np.float32)) for a in rng.normal(size=(2, 3, *size)))
+    dx = ops.relu_backward(dy, y)
+    total, found = ops.relu_backward_sum(dy.copy(), y)
+    expected = {"dx": (dx, found), "its sum": (ops.sum_rows(dx), total)}
+    in_place = dy.copy()
+    ops.relu_backward_sum(in_place, y, out=in_place)
+    expected["dx in place"] = (dx, in_place)
+    W, b = (to_device(rng.normal(size=(3, n, 4)).astype(np.float32)) for n in (size[1], 1))
+    expected["y"] = (ops.relu(ops.affine(dy, W, b)), ops.affine_relu(dy, W, b))
+    for name, (one, other) in expected.items():
+        assert np.array_equal(to_host(one), to_host(other)), name
+
+
 def test_arrays_that_a_kernel_would_misread_are_refused(backend):
     ones = backend.xp.ones
     with pytest.raises(ValueError, match=r"no product of \(4, 5\) float64 and \(5, 4\) float32"):
@@ -115,6 +131,7 @@ def test_kernels_do_not_depend_on_the_order_of_threads(cuda_stand_in, rng):
                 for a in getattr(ops, f"{p}_penalty")(z, 2.0)
             ),
             ops.sum_rows(z),
+            *ops.relu_backward_sum(z, z),
             counter,
             losses.copy(),
             *parameters,

@@ -42,10 +42,12 @@ def case(name, rng, stack, shape=(6, 5)):
     words = rng.integers(2**64 - 1, size=(*stack, B), dtype=np.uint64)
     return {
         "affine": (x, rng.normal(size=(*stack, K, 4)), rng.normal(size=(*stack, 1, 4))),
+        "affine_relu": (x, rng.normal(size=(*stack, K, 4)), rng.normal(size=(*stack, 1, 4))),
         "matmul": (x, np.ascontiguousarray(y.mT)),
         "sum_rows": (x,),
         "relu": (x,),
         "relu_backward": (x, y),
+        "relu_backward_sum": (x, y),
         "silu": (x,),
         "silu_backward": (x, y, np.abs(np.tanh(y))),
         "tanh": (x,),

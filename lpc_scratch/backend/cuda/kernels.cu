@@ -35,12 +35,12 @@ __device__ real block_sum(real x)
 
 // ---------------------------------------------------------------- the minibatch
 
-// rows[e, b] = order[e, step * batch + b]
-extern "C" __global__ void next_rows(const long long* order, const long long* step,
-                                     long long* rows, int samples, int batch)
+// Row of the training set that is sample b of all members' minibatches of that step, of an order
+// (members, samples).
+__device__ __forceinline__ long long row_of(const long long* order, const long long* step,
+                                            int samples, int batch, int b)
 {
-    long long b = element(), member = blockIdx.y;
-    if (b < batch) rows[member * batch + b] = order[member * samples + *step * batch + b];
+    return order[(long long)(b / batch) * samples + *step * batch + b % batch];
 }
 
 // losses[step, e] = loss[e], and the step is over. One block.
@@ -52,52 +52,63 @@ extern "C" __global__ void end_step(const real* loss, real* losses, long long* s
     if (threadIdx.x == 0) *step += 1;
 }
 
-// out[r, i] = source[rows[r], i] * scale + shift, for pixels in bytes
-extern "C" __global__ void gather_bytes(const unsigned char* source, const long long* rows,
+// out[r, i] = source[row of r, i] * scale + shift, for pixels in bytes
+extern "C" __global__ void gather_bytes(const unsigned char* source, const long long* order,
+                                        const long long* step, int samples, int batch,
                                         real scale, real shift, real* out,
                                         int features, long long n)
 {
     long long i = element();
-    if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
+    if (i >= n) return;
+    long long row = row_of(order, step, samples, batch, i / features);
+    out[i] = source[row * features + i % features] * scale + shift;
 }
 
 // The same with a scale and a shift of every feature
 extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source,
-                                                   const long long* rows, const real* scale,
+                                                   const long long* order, const long long* step,
+                                                   int samples, int batch, const real* scale,
                                                    const real* shift, real* out,
                                                    int features, long long n)
 {
     long long i = element();
     if (i >= n) return;
     int feature = i % features;
-    real stored = source[rows[i / features] * features + feature];
+    real stored = source[row_of(order, step, samples, batch, i / features) * features + feature];
     out[i] = stored * scale[feature] + shift[feature];
 }
 
 // The first for features in float
-extern "C" __global__ void gather_floats(const float* source, const long long* rows,
+extern "C" __global__ void gather_floats(const float* source, const long long* order,
+                                         const long long* step, int samples, int batch,
                                          real scale, real shift, real* out,
                                          int features, long long n)
 {
     long long i = element();
-    if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
+    if (i >= n) return;
+    long long row = row_of(order, step, samples, batch, i / features);
+    out[i] = source[row * features + i % features] * scale + shift;
 }
 
 // The first for features in double
-extern "C" __global__ void gather_doubles(const double* source, const long long* rows,
+extern "C" __global__ void gather_doubles(const double* source, const long long* order,
+                                          const long long* step, int samples, int batch,
                                           real scale, real shift, real* out,
                                           int features, long long n)
 {
     long long i = element();
-    if (i < n) out[i] = source[rows[i / features] * features + i % features] * scale + shift;
+    if (i >= n) return;
+    long long row = row_of(order, step, samples, batch, i / features);
+    out[i] = source[row * features + i % features] * scale + shift;
 }
 
-// out[r] = labels[rows[r]]
-extern "C" __global__ void gather_labels(const long long* labels, const long long* rows,
+// out[r] = labels[row of r]
+extern "C" __global__ void gather_labels(const long long* labels, const long long* order,
+                                         const long long* step, int samples, int batch,
                                          long long* out, long long n)
 {
     long long i = element();
-    if (i < n) out[i] = labels[rows[i]];
+    if (i < n) out[i] = labels[row_of(order, step, samples, batch, i)];
 }
 
 // ---------------------------------------------------------------- layers
@@ -107,6 +118,15 @@ extern "C" __global__ void add_bias(real* y, const real* bias, int columns, long
 {
     long long i = element(), member = blockIdx.y;
     if (i < size) y[member * size + i] += bias[member * columns + i % columns];
+}
+
+// y[e, b, o] = max(y + bias[e, o], 0); a NaN stays one
+extern "C" __global__ void add_bias_relu(real* y, const real* bias, int columns, long long size)
+{
+    long long i = element(), member = blockIdx.y;
+    if (i >= size) return;
+    real x = y[member * size + i] + bias[member * columns + i % columns];
+    y[member * size + i] = x <= 0 ? 0 : x;
 }
 
 // Sum of a column over rows, known to the first row of a block that is 32 columns wide and 16 high.
@@ -130,6 +150,28 @@ extern "C" __global__ void sum_rows(const real* dy, real* out, int rows, int col
 {
     int column = blockIdx.x * 32 + threadIdx.x, member = blockIdx.y;
     real sum = column_sum(dy + (long long)member * rows * columns, rows, columns);
+    if (threadIdx.y == 0 && column < columns) out[(long long)member * columns + column] = sum;
+}
+
+// dx = dy [y > 0], and out[e, o] = sum over b of dx[e, b, o], in the order of sum_rows. A thread
+// first reads what it needs of four rows, so that it waits for memory once and not four times.
+extern "C" __global__ void relu_backward_sum(const real* dy, const real* y, real* dx, real* out,
+                                             int rows, int columns)
+{
+    int column = blockIdx.x * 32 + threadIdx.x, member = blockIdx.y;
+    long long start = (long long)member * rows * columns;
+    if (column < columns)
+        for (int first = threadIdx.y; first < rows; first += 64) {
+            real kept[4];
+            for (int j = 0; j < 4; j++) {
+                long long i = start + (long long)(first + 16 * j) * columns + column;
+                kept[j] = first + 16 * j < rows ? dy[i] * (y[i] > 0) : 0;
+            }
+            for (int j = 0; j < 4; j++)
+                if (first + 16 * j < rows)
+                    dx[start + (long long)(first + 16 * j) * columns + column] = kept[j];
+        }
+    real sum = column_sum(dx + start, rows, columns);  // a thread reads what it has written
     if (threadIdx.y == 0 && column < columns) out[(long long)member * columns + column] = sum;
 }
 

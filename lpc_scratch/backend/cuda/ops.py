@@ -16,8 +16,9 @@ from lpc_scratch.backend.cuda.device import xp as cupy
 from lpc_scratch.backend.cuda.generators import DeviceGenerators
 from lpc_scratch.backend.cuda.image_ops import ImageOps
 from lpc_scratch.backend.cuda.kernels import blocks, launch, number, plain, result
+from lpc_scratch.backend.cuda.minibatch import NextRows, places
 from lpc_scratch.backend.cuda.products import add_bias, product
-from lpc_scratch.backend.cuda.sums import sum_rows
+from lpc_scratch.backend.cuda.sums import FEW_ROWS, relu_backward_sum, sum_rows
 
 _GATHERS = {"uint8": "gather_bytes", "float32": "gather_floats", "float64": "gather_doubles"}
 
@@ -33,13 +34,9 @@ class CudaOps(ImageOps):
         a = cupy.ones((2, 2), np.float32)
         float(self.affine(a, a, a[:1]).sum())
 
-    def next_rows(self, order: Array, step: Array, out: Array) -> Array:
-        """Rows (..., B) of minibatch number `step`, 0-d, in an order (..., N); all are int64."""
-        batch = out.shape[-1]
-        grid = (blocks(batch), out.size // batch)
-        sizes = np.int32(order.shape[-1]), np.int32(batch)
-        launch("next_rows", np.float32, grid, order, step, out, *sizes)
-        return out
+    def next_rows(self, order: Array, step: Array, batch: int) -> NextRows:
+        """Rows of minibatch number `step` of an order, for `gather` and `gather_labels`."""
+        return NextRows(order, step, batch)
 
     def end_step(self, loss: Array, losses: Array, step: Array) -> None:
         """Write losses[step] = loss, then add one to `step`, a 0-d int64 array."""
@@ -48,6 +45,10 @@ class CudaOps(ImageOps):
     def affine(self, x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
         """y = x W + b."""
         return add_bias(product(x, W, out), b)
+
+    def affine_relu(self, x: Array, W: Array, b: Array, out: Array | None = None) -> Array:
+        """y = max(x W + b, 0)."""
+        return add_bias(product(x, W, out), b, "add_bias_relu")
 
     def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Matrix product of the last two axes."""
@@ -64,6 +65,14 @@ class CudaOps(ImageOps):
     def relu_backward(self, dy: Array, y: Array, out: Array | None = None) -> Array:
         """dx = dy [y > 0]."""
         return _elementwise("relu_backward", out, dy, y)
+
+    def relu_backward_sum(
+        self, dy: Array, y: Array, total: Array | None = None, out: Array | None = None
+    ) -> tuple[Array, Array]:
+        """Sum over the batch of dx = dy [y > 0], and dx: for few rows in one launch."""
+        if dy.shape[-2] > FEW_ROWS or y.shape != dy.shape or y.dtype != dy.dtype:
+            return super().relu_backward_sum(dy, y, total, out)
+        return relu_backward_sum(dy, y, total, out)
 
     def silu(self, x: Array, sigmoid: Array | None = None, out: Array | None = None) -> Array:
         """y = x σ(x); σ(x) is left in `sigmoid` for the way back."""
@@ -116,7 +125,7 @@ class CudaOps(ImageOps):
     def gather(
         self,
         source: Array,
-        rows: Array,
+        rows: Any,
         scale: float | Array,
         shift: float | Array,
         raw: Array,
@@ -132,12 +141,12 @@ class CudaOps(ImageOps):
             factors = (out.dtype.type(scale), out.dtype.type(shift))
         sizes = (np.int32(out.shape[-1]), np.int64(out.size))
         grid = (blocks(out.size),)
-        launch(kernel, out.dtype, grid, source, plain(rows), *factors, out, *sizes)
+        launch(kernel, out.dtype, grid, source, *places(rows), *factors, out, *sizes)
         return out
 
-    def gather_labels(self, labels: Array, rows: Array, out: Array) -> Array:
+    def gather_labels(self, labels: Array, rows: Any, out: Array) -> Array:
         """Labels of a minibatch: out = labels[rows]."""
-        arrays = (labels, plain(rows), out)
+        arrays = (labels, *places(rows), out)
         launch("gather_labels", np.float32, (blocks(out.size),), *arrays, np.int64(out.size))
         return out
 

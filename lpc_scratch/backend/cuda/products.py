@@ -28,13 +28,13 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     return y
 
 
-def add_bias(y: Array, b: Array) -> Array:
-    """Add b (..., 1, O) to y (..., B, O), in place, and return y."""
+def add_bias(y: Array, b: Array, kernel: str = "add_bias") -> Array:
+    """Add b (..., 1, O) to y (..., B, O), in place, and return y; or what another kernel does."""
     rows, columns = y.shape[-2:]
     size, members = rows * columns, y.size // (rows * columns)
     b = plain(cupy.broadcast_to(b, (*y.shape[:-2], 1, columns)))
     grid = (blocks(size), members)
-    launch("add_bias", y.dtype, grid, y, b, np.int32(columns), np.int64(size))
+    launch(kernel, y.dtype, grid, y, b, np.int32(columns), np.int64(size))
     return y
 
 

@@ -13,6 +13,7 @@ from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.cuda.device import xp as cupy
 from lpc_scratch.backend.cuda.kernels import BLOCK, launch, plain, result
 
+FEW_ROWS = 256  # up to which the gradient of a ReLU and its sum are one launch
 _MANY_ROWS = 4096  # from which on two stages are taken
 _LINES = 16  # that a thread adds up at least, where there are so many
 _SLABS = 1024  # at most
@@ -72,3 +73,17 @@ def sum_rows(x: Array, out: Array | None = None) -> Array:
         x = partial
     slabs.launch_last("sum_rows", x, total, np.int32(parts), np.int32(columns), dtype=x.dtype)
     return total
+
+
+def relu_backward_sum(
+    dy: Array, y: Array, total: Array | None = None, out: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the sum over few rows of dx = dy [y > 0], and dx."""
+    *stack, rows, columns = dy.shape
+    total = result(total, (*stack, 1, columns), dy.dtype)
+    dx = result(out, dy.shape, dy.dtype)
+    arrays = (plain(dy), plain(y), dx, total)
+    slabs = Slabs(prod(stack), rows, columns)
+    sizes = (np.int32(rows), np.int32(columns))
+    slabs.launch_last("relu_backward_sum", *arrays, *sizes, dtype=dy.dtype)
+    return total, dx
