@@ -28,8 +28,9 @@ for smaller vectors it gains nothing, and importing numba takes a second."""
 MANY = 65_536
 """Rows from which a sum is shared out to threads: so many has no perceptron's batch."""
 
-LONG = 262_144
-"""Numbers from which an elementwise primitive is."""
+LONG = 524_288
+"""Numbers from which an elementwise primitive is: BLAS's own second thread, awake for a while after a
+product, is in the way of another one on shorter arrays."""
 
 
 class NumpyOps(ConvolutionOps, NormOps):
