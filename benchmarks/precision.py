@@ -2,30 +2,26 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from unittest import mock
 
 
 @contextmanager
 def products(tf32: bool) -> Iterator[None]:
-    """Multiply within in TensorFloat-32, with ten bits of mantissa, or in full float32.
+    """Let float32 matrices be multiplied in TensorFloat-32, of ten bits, or in full float32.
 
     Ours reads the environment variable CUPY_TF32 whenever it launches a product; torch, where it is
-    installed, has a setting. Both are put back after it.
+    installed, has a setting. Both are put back at the end.
     """
-    variable = os.environ.get("CUPY_TF32")
-    os.environ["CUPY_TF32"] = str(int(tf32))
-    try:
-        with suppress(ModuleNotFoundError):
+    with mock.patch.dict(os.environ, CUPY_TF32=str(int(tf32))):
+        try:
             import torch
-
-            before = torch.get_float32_matmul_precision()
-            torch.set_float32_matmul_precision("high" if tf32 else "highest")
-        yield
-    finally:
-        os.environ.pop("CUPY_TF32")
-        if variable is not None:
-            os.environ["CUPY_TF32"] = variable
-        with suppress(ModuleNotFoundError):
-            import torch
-
+        except ModuleNotFoundError:
+            yield
+            return
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        try:
+            yield
+        finally:
             torch.set_float32_matmul_precision(before)

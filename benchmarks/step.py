@@ -1,5 +1,6 @@
 """`python -m benchmarks.step`: one training step of ours and of its peers, in turns."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -42,9 +43,19 @@ class StepCommand:
     """Folder of the results."""
 
     @property
-    def where(self) -> str:
-        """The device, and the precision if it is another than float32's."""
+    def stem(self) -> str:
+        """Name of the files of the results."""
         return f"{self.device}-tf32" if self.tf32 else self.device
+
+    @property
+    def precision(self) -> str:
+        """What matrices are multiplied in."""
+        return "TF32" if self.tf32 else "float32"
+
+    @property
+    def of_proof(self) -> str:
+        """How the step is taken that is proven to be the same."""
+        return "without dropout" + ", in full float32" * self.tf32
 
     def configurations(self) -> list[Configuration]:
         """Return what is timed."""
@@ -57,8 +68,11 @@ class StepCommand:
         if not found:
             raise BenchmarkError(f"--only {self.only!r} matches no configuration's name")
         check_rounds(self.rounds, self.most_rounds)
-        if self.tf32 and self.device == "cpu":
-            raise BenchmarkError("--tf32 is for --device gpu: a CPU multiplies in full float32")
+        if self.tf32 and (self.device == "cpu" or os.environ.get("LPC_GPU") == "eager"):
+            raise BenchmarkError(
+                "--tf32 is for --device gpu without LPC_GPU=eager: a CPU multiplies in full "
+                "float32, and CuPy itself reads CUPY_TF32 once"
+            )
         return found
 
 
@@ -70,16 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> None:
     command = tyro.cli(StepCommand, prog="python -m benchmarks.step", args=list(arguments))
     configurations = command.configurations()
-    datasets = {c.features: make_dataset(c.features) for c in configurations}
-    load = LoadRecord()
-    with products(tf32=False):
-        proof = prove(configurations, datasets, command.device)
-    print(agreement.sentence(proof, "without dropout"))
-    rows = []
     with products(command.tf32):
         backend = get_backend(command.device)
         machine = describe_machine(backend, "benchmarks.step", arguments)
-        peak = MatrixProduct(backend)
+    load = LoadRecord()
+
+    datasets = {c.features: make_dataset(c.features) for c in configurations}
+    with products(tf32=False):
+        proof = prove(configurations, datasets, command.device)
+    print(agreement.sentence(proof, command.of_proof))
+    peak = MatrixProduct(backend)
+    rows = []
+    with products(command.tf32):
         for configuration in tqdm(configurations, unit="network", disable=None):
             dataset = datasets[configuration.features]
             field = gather_field(candidates_on(command.device), configuration, dataset)
@@ -91,7 +107,7 @@ def _run(arguments: Sequence[str]) -> None:
     results = _results(rows, peak.flops)
     text = _text(command, machine, proof, results)
     everything = {"machine": machine, "same_step": proof, **results}
-    report.write(command.output, command.where, everything, text)
+    report.write(command.output, command.stem, everything, text)
 
 
 def prove(
@@ -173,12 +189,12 @@ def _text(
     absences = [f"- {reason} ({'; '.join(where)})" for reason, where in left_out.items()]
     return "\n\n".join(
         (
-            report.heading(f"One training step, device {command.where}", machine),
-            agreement.sentence(proof, "without dropout"),
+            report.heading(f"One training step, device {command.device}", machine),
+            agreement.sentence(proof, command.of_proof),
             f"Milliseconds of a step, the median and in brackets the fastest block:\n\n{times}",
             "Time of the peer / time of ours in plain NumPy (above 1, ours is faster): "
             f"{report.about_ratios(command.rounds, command.most_rounds)}. And the "
-            "share that ours reaches of the peak of the float32 matrix product, "
+            f"share that ours reaches of the peak of the {command.precision} matrix product, "
             f"{results['peak_gflops']:.0f} GFLOP/s in this run:\n\n{ratios}",
             "\n".join(absences) or "All peers took part.",
         )

@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import subprocess
@@ -28,7 +29,6 @@ from benchmarks.images import ImageConfiguration, flops
 from benchmarks.peers import OURS, candidates_on, gather_field, image_candidates_on
 from benchmarks.peers.ours import OurPeer
 from lpc_scratch.backend import get_backend
-from lpc_scratch.backend.cuda import cublas
 from lpc_scratch.files import markdown
 from lpc_scratch.nn.backbones import mlp
 from lpc_scratch.nn.layers import Linear
@@ -321,20 +321,45 @@ def test_bad_settings_are_one_sentence(arguments, message, capsys):
         assert message in capsys.readouterr().err
 
 
-def test_tf32_is_refused_on_a_cpu(capsys):
-    assert step.main(["--tf32"]) == 2
-    assert "--tf32 is for --device gpu" in capsys.readouterr().err
+@pytest.mark.parametrize(("device", "mode"), [("cpu", "graph"), ("gpu", "eager")])
+def test_tf32_is_refused_where_ours_does_not_obey_it(device, mode, monkeypatch, capsys):
+    monkeypatch.setenv("LPC_GPU", mode)
+    assert step.main(["--tf32", "--device", device]) == 2
+    assert "--tf32 is for --device gpu without LPC_GPU=eager" in capsys.readouterr().err
 
 
-def test_either_side_multiplies_in_the_precision_that_is_asked_for(monkeypatch):
+@pytest.mark.parametrize("before", [None, "1"])
+@pytest.mark.parametrize("tf32", [False, True])
+def test_ours_multiplies_in_the_precision_that_is_asked_for(
+    cuda_stand_in, monkeypatch, tf32, before
+):
+    if before:
+        monkeypatch.setenv("CUPY_TF32", before)
+    cublas = importlib.import_module("lpc_scratch.backend.cuda.cublas")  # the stand-in's
+    asked = []
+    monkeypatch.setattr(cublas.Cublas, "_call", lambda _, name, *rest: asked.append(rest[-2]))
+    ones = cuda_stand_in.xp.ones
+    with precision.products(tf32):
+        cuda_stand_in.ops.matmul(ones((2, 2), "f"), ones((2, 2), "f"))
+    assert asked == [77 if tf32 else 68]  # CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F
+    assert os.environ.get("CUPY_TF32") == before
+
+
+@pytest.mark.parametrize(("tf32", "setting"), [(False, "highest"), (True, "high")])
+def test_torch_multiplies_in_the_precision_that_is_asked_for(tf32, setting):
     torch = pytest.importorskip("torch")
-    monkeypatch.setenv("CUPY_TF32", "1")
-    for tf32, of_torch in ((False, "highest"), (True, "high")):
-        with precision.products(tf32):
-            assert cublas.uses_tf32() == tf32
-            assert torch.get_float32_matmul_precision() == of_torch
-    assert cublas.uses_tf32()
-    assert torch.get_float32_matmul_precision() == "highest"
+    before = torch.get_float32_matmul_precision()
+    with precision.products(tf32):
+        assert torch.get_float32_matmul_precision() == setting
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_a_report_in_tf32_says_so(quick, cuda_stand_in, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(machine._SIDE, "gpu", 64)
+    monkeypatch.setattr(agreement, "compare_steps", missing_torch)
+    arguments = ["--device", "gpu", "--only", "^64", "--rounds", "2", "--output", str(tmp_path)]
+    assert step.main([*arguments, "--tf32"]) == 0
+    assert "peak of the TF32 matrix product" in (tmp_path / "gpu-tf32.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("command", [members, scale, convolution])

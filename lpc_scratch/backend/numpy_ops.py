@@ -29,8 +29,8 @@ MANY = 65_536
 """Rows from which a sum is shared out to threads: so many has no perceptron's batch."""
 
 LONG = 524_288
-"""Numbers from which an elementwise primitive is: BLAS's own second thread, awake for a while after a
-product, is in the way of another one on shorter arrays."""
+"""Numbers from which an elementwise primitive is: BLAS's own second thread is awake for a while
+after a product, and in the way of another one where arrays are shorter."""
 
 
 class NumpyOps(ConvolutionOps, NormOps):

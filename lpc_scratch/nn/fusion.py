@@ -7,7 +7,7 @@ what is recorded there is a step of the network that `fused` returns.
 from typing import Any
 
 from lpc_scratch.backend import Array
-from lpc_scratch.nn.layers import Layer, Linear, ReLU, Sequential
+from lpc_scratch.nn.layers import Layer, Linear, ReLU, Sequential, allow_in_place
 from lpc_scratch.nn.network import Network
 
 
@@ -18,14 +18,12 @@ class AffineReLU(Sequential):
     that of the ReLU is written. Both layers keep what they would have kept by themselves.
     """
 
-    primitives = ("affine_relu", "relu_backward_sum")
-
     def __init__(self, linear: Linear, relu: ReLU) -> None:
         super().__init__({"": linear, "relu": relu})
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = max(x W + b, 0)."""
-        linear, relu = self._layers
+        linear, relu = self._pair
         *stack, _, fan_out = linear.W.shape
         y = linear.buffer("y", (*stack, x.shape[-2], fan_out), linear.W.dtype)
         linear.x = x
@@ -34,7 +32,7 @@ class AffineReLU(Sequential):
 
     def backward(self, dy: Array) -> Array:
         """dLoss/dW, dLoss/db and dLoss/dx."""
-        linear, _ = self._layers
+        linear, _ = self._pair
         return linear.backward_input(self._backward_parameters(dy))
 
     def backward_parameters(self, dy: Array) -> None:
@@ -43,14 +41,14 @@ class AffineReLU(Sequential):
 
     def _backward_parameters(self, dy: Array) -> Array:
         """Overwrite dLoss/dW and dLoss/db, and return dLoss/dh of h = x W + b."""
-        linear, relu = self._layers
+        linear, relu = self._pair
         target = relu.gradient_target(dy)
         _, dh = self.ops.relu_backward_sum(dy, relu.y, total=linear.db, out=target)
         self.ops.matmul(linear.x.mT, dh, out=linear.dW)
         return dh
 
     @property
-    def _layers(self) -> tuple[Any, Any]:
+    def _pair(self) -> tuple[Any, Any]:
         linear, relu = self.children.values()
         return linear, relu
 
@@ -58,7 +56,7 @@ class AffineReLU(Sequential):
 def fused(network: Network) -> Network:
     """Return a network with the same parameters, gradients and layers, some of them joined."""
     joined = network.rebuilt(_joined)
-    Sequential([*joined.children.values()])  # lets ReLUs write over what nobody reads, as before
+    allow_in_place([*joined.children.values()])  # as in the network that it is made of
     return joined
 
 
@@ -66,10 +64,12 @@ def _joined(layer: Layer) -> Layer:
     if type(layer) is not Sequential:
         return layer
     children: dict[str, Layer] = {}
+    before: Layer | None = None
+    name_before = ""
     for name, child in layer.children.items():
-        last = [*children][-1:]
-        if type(child) is ReLU and last and type(before := children[last[0]]) is Linear:
-            children[last[0]] = AffineReLU(before, child)
+        if type(child) is ReLU and type(before) is Linear:
+            children[name_before] = AffineReLU(before, child)
         else:
             children[name] = _joined(child)
+        before, name_before = child, name
     return Sequential(children)

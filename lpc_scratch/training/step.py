@@ -64,7 +64,8 @@ class TrainingStep:
         Parameters
         ----------
         rows : integer array (..., B)
-            Positions of the minibatch's samples in the training set.
+            Positions of the minibatch's samples in the training set; what a device's `next_rows`
+            returns where it replays the step.
         learning_rate : float, or one for each part
             Step size; 0-d arrays on a device that replays the step.
         gamma : float or array (..., 1, 1)

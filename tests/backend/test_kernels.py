@@ -96,6 +96,8 @@ def test_arrays_that_a_kernel_would_misread_are_refused(backend):
         backend.ops.matmul(ones((4, 5), "d"), ones((5, 4), "f"))
     with pytest.raises(ValueError, match="one shape and dtype"):
         backend.ops.multiply(ones((4, 5), "d"), ones(5, "d"))
+    with pytest.raises(ValueError, match="one shape and dtype"):
+        backend.ops.relu_backward_sum(ones((4, 5), "d"), ones((4, 5), "f"))
     with pytest.raises(ValueError, match=r"out must be C-contiguous, of shape \(1, 5\)"):
         backend.ops.sum_rows(ones((4, 5), "d"), out=ones(7, "d"))
 

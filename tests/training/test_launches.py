@@ -44,9 +44,11 @@ def digits():
 def recorded(digits, **settings):
     """Return name and bytes of every launch of a step, without the arrays that it picks from."""
     trainer = Trainer(TrainConfig(device="gpu", **settings), digits)
-    stack = trainer.network.stack
+    order = np.broadcast_to(
+        np.arange(trainer.batch_size), (*trainer.network.stack, trainer.batch_size)
+    )
     trainer.start_epoch(0)
-    trainer.take_steps(np.broadcast_to(np.arange(BATCH), (*stack, BATCH)), 1e-3, 1.0)
+    trainer.take_steps(order, 1e-3, 1.0)
     executor = trainer._executor
     whole = {
         "gather_bytes": trainer.x_train.nbytes + executor._order.nbytes,
@@ -78,3 +80,10 @@ def test_dropout_takes_four_launches_a_layer(digits):
     found = Counter(name for name, _ in recorded(digits, dropout=0.5))
     more = found - Counter({name: count for name, (count, _) in STEP.items()})
     assert more == {"dropout_mask": 1, "multiply": 2, "add": 1}
+
+
+@pytest.mark.usefixtures("cuda_stand_in")
+def test_rows_beyond_256_are_summed_by_a_launch_of_their_own(digits):
+    counts = [Counter(name for name, _ in recorded(digits, batch_size=rows)) for rows in (256, 257)]
+    assert counts[1] - counts[0] == {"relu_backward": 2, "sum_rows": 2}
+    assert counts[0] - counts[1] == {"relu_backward_sum": 2}

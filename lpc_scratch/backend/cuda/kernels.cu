@@ -52,6 +52,13 @@ extern "C" __global__ void end_step(const real* loss, real* losses, long long* s
     if (threadIdx.x == 0) *step += 1;
 }
 
+// Where element i of a minibatch is in a training set with so many features.
+__device__ __forceinline__ long long place_of(const long long* order, const long long* step,
+                                              int samples, int batch, int features, long long i)
+{
+    return row_of(order, step, samples, batch, i / features) * features + i % features;
+}
+
 // out[r, i] = source[row of r, i] * scale + shift, for pixels in bytes
 extern "C" __global__ void gather_bytes(const unsigned char* source, const long long* order,
                                         const long long* step, int samples, int batch,
@@ -59,47 +66,64 @@ extern "C" __global__ void gather_bytes(const unsigned char* source, const long 
                                         int features, long long n)
 {
     long long i = element();
-    if (i >= n) return;
-    long long row = row_of(order, step, samples, batch, i / features);
-    out[i] = source[row * features + i % features] * scale + shift;
+    if (i < n)
+        out[i] = source[place_of(order, step, samples, batch, features, i)] * scale + shift;
 }
 
-// The same with a scale and a shift of every feature
-extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source,
-                                                   const long long* order, const long long* step,
-                                                   int samples, int batch, const real* scale,
-                                                   const real* shift, real* out,
-                                                   int features, long long n)
-{
-    long long i = element();
-    if (i >= n) return;
-    int feature = i % features;
-    real stored = source[row_of(order, step, samples, batch, i / features) * features + feature];
-    out[i] = stored * scale[feature] + shift[feature];
-}
-
-// The first for features in float
+// The same for features in float
 extern "C" __global__ void gather_floats(const float* source, const long long* order,
                                          const long long* step, int samples, int batch,
                                          real scale, real shift, real* out,
                                          int features, long long n)
 {
     long long i = element();
-    if (i >= n) return;
-    long long row = row_of(order, step, samples, batch, i / features);
-    out[i] = source[row * features + i % features] * scale + shift;
+    if (i < n)
+        out[i] = source[place_of(order, step, samples, batch, features, i)] * scale + shift;
 }
 
-// The first for features in double
+// The same for features in double
 extern "C" __global__ void gather_doubles(const double* source, const long long* order,
                                           const long long* step, int samples, int batch,
                                           real scale, real shift, real* out,
                                           int features, long long n)
 {
     long long i = element();
+    if (i < n)
+        out[i] = source[place_of(order, step, samples, batch, features, i)] * scale + shift;
+}
+
+// The three with a scale and a shift of every feature
+extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source, const long long* order,
+                                                   const long long* step, int samples, int batch,
+                                                   const real* scale, const real* shift, real* out,
+                                                   int features, long long n)
+{
+    long long i = element();
     if (i >= n) return;
-    long long row = row_of(order, step, samples, batch, i / features);
-    out[i] = source[row * features + i % features] * scale + shift;
+    real stored = source[place_of(order, step, samples, batch, features, i)];
+    out[i] = stored * scale[i % features] + shift[i % features];
+}
+
+extern "C" __global__ void gather_floats_by_feature(const float* source, const long long* order,
+                                                    const long long* step, int samples, int batch,
+                                                    const real* scale, const real* shift, real* out,
+                                                    int features, long long n)
+{
+    long long i = element();
+    if (i >= n) return;
+    real stored = source[place_of(order, step, samples, batch, features, i)];
+    out[i] = stored * scale[i % features] + shift[i % features];
+}
+
+extern "C" __global__ void gather_doubles_by_feature(const double* source, const long long* order,
+                                                     const long long* step, int samples, int batch,
+                                                     const real* scale, const real* shift, real* out,
+                                                     int features, long long n)
+{
+    long long i = element();
+    if (i >= n) return;
+    real stored = source[place_of(order, step, samples, batch, features, i)];
+    out[i] = stored * scale[i % features] + shift[i % features];
 }
 
 // out[r] = labels[row of r]
@@ -129,20 +153,27 @@ extern "C" __global__ void add_bias_relu(real* y, const real* bias, int columns,
     y[member * size + i] = x <= 0 ? 0 : x;
 }
 
-// Sum of a column over rows, known to the first row of a block that is 32 columns wide and 16 high.
-__device__ real column_sum(const real* d, int rows, int columns)
+// Sum of a column, known to the first row of a block that is 32 columns wide and 16 high, of what
+// the threads of the column have.
+__device__ real sum_of_threads(real sum)
 {
     __shared__ real partial[16][32];
-    int column = blockIdx.x * 32 + threadIdx.x;
-    real sum = 0;
-    if (column < columns)
-        for (int row = threadIdx.y; row < rows; row += 16)
-            sum += d[(long long)row * columns + column];
     partial[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
     if (threadIdx.y == 0)
         for (int row = 1; row < 16; row++) sum += partial[row][threadIdx.x];
     return sum;
+}
+
+// The same of a column over rows.
+__device__ real column_sum(const real* d, int rows, int columns)
+{
+    int column = blockIdx.x * 32 + threadIdx.x;
+    real sum = 0;
+    if (column < columns)
+        for (int row = threadIdx.y; row < rows; row += 16)
+            sum += d[(long long)row * columns + column];
+    return sum_of_threads(sum);
 }
 
 // out[e, o] = sum over b of dy[e, b, o]
@@ -159,19 +190,20 @@ extern "C" __global__ void relu_backward_sum(const real* dy, const real* y, real
                                              int rows, int columns)
 {
     int column = blockIdx.x * 32 + threadIdx.x, member = blockIdx.y;
-    long long start = (long long)member * rows * columns;
-    if (column < columns)
-        for (int first = threadIdx.y; first < rows; first += 64) {
-            real kept[4];
-            for (int j = 0; j < 4; j++) {
-                long long i = start + (long long)(first + 16 * j) * columns + column;
-                kept[j] = first + 16 * j < rows ? dy[i] * (y[i] > 0) : 0;
-            }
-            for (int j = 0; j < 4; j++)
-                if (first + 16 * j < rows)
-                    dx[start + (long long)(first + 16 * j) * columns + column] = kept[j];
+    long long start = (long long)member * rows * columns + column;
+    real sum = 0;
+    for (int first = threadIdx.y; column < columns && first < rows; first += 64) {
+        real kept[4];
+        for (int j = 0, row = first; j < 4; j++, row += 16) {
+            long long i = start + (long long)row * columns;
+            kept[j] = row < rows ? dy[i] * (y[i] > 0) : 0;
         }
-    real sum = column_sum(dx + start, rows, columns);  // a thread reads what it has written
+        for (int j = 0, row = first; j < 4 && row < rows; j++, row += 16) {
+            dx[start + (long long)row * columns] = kept[j];
+            sum += kept[j];
+        }
+    }
+    sum = sum_of_threads(sum);
     if (threadIdx.y == 0 && column < columns) out[(long long)member * columns + column] = sum;
 }
 

@@ -49,6 +49,14 @@ def plain(array: Array) -> Array:
     return array if array.flags.c_contiguous else cupy.ascontiguousarray(array)
 
 
+def alike(name: str, *arrays: Array) -> Array:
+    """Return the first of arrays; raise ValueError if they differ in shape or dtype."""
+    first = arrays[0]
+    if any(x.shape != first.shape or x.dtype != first.dtype for x in arrays):
+        raise ValueError(f"{name} needs arrays of one shape and dtype")
+    return first
+
+
 def result(out: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return `out`, or a new array; raise ValueError if a kernel cannot write to it."""
     if out is None:

@@ -15,7 +15,7 @@ from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.cuda.device import xp as cupy
 from lpc_scratch.backend.cuda.generators import DeviceGenerators
 from lpc_scratch.backend.cuda.image_ops import ImageOps
-from lpc_scratch.backend.cuda.kernels import blocks, launch, number, plain, result
+from lpc_scratch.backend.cuda.kernels import alike, blocks, launch, number, plain, result
 from lpc_scratch.backend.cuda.minibatch import NextRows, places
 from lpc_scratch.backend.cuda.products import add_bias, product
 from lpc_scratch.backend.cuda.sums import FEW_ROWS, relu_backward_sum, sum_rows
@@ -70,7 +70,7 @@ class CudaOps(ImageOps):
         self, dy: Array, y: Array, total: Array | None = None, out: Array | None = None
     ) -> tuple[Array, Array]:
         """Sum over the batch of dx = dy [y > 0], and dx: for few rows in one launch."""
-        if dy.shape[-2] > FEW_ROWS or y.shape != dy.shape or y.dtype != dy.dtype:
+        if dy.shape[-2] > FEW_ROWS:
             return super().relu_backward_sum(dy, y, total, out)
         return relu_backward_sum(dy, y, total, out)
 
@@ -134,8 +134,6 @@ class CudaOps(ImageOps):
         """Minibatch out = source[rows] * scale + shift; `raw` is not needed."""
         kernel, factors = _GATHERS[source.dtype.name], (scale, shift)
         if isinstance(scale, cupy.ndarray):
-            if source.dtype != np.uint8:  # pixels alone have a scale of every feature
-                return super().gather(source, rows, scale, shift, raw, out)
             kernel += "_by_feature"
         else:
             factors = (out.dtype.type(scale), out.dtype.type(shift))
@@ -226,9 +224,7 @@ class CudaOps(ImageOps):
 
 def _elementwise(name: str, out: Array | None, *inputs: Array) -> Array:
     """Launch a kernel that reads vectors and writes one more; they have one shape and dtype."""
-    first = inputs[0]
-    if any(x.shape != first.shape or x.dtype != first.dtype for x in inputs):
-        raise ValueError(f"{name} needs arrays of one shape and dtype")
+    first = alike(name, *inputs)
     y = result(out, first.shape, first.dtype)
     arrays = (*map(plain, inputs), y)
     launch(name, first.dtype, (blocks(first.size),), *arrays, np.int64(first.size))

@@ -11,7 +11,7 @@ import numpy as np
 
 from lpc_scratch.backend.array import Array
 from lpc_scratch.backend.cuda.device import xp as cupy
-from lpc_scratch.backend.cuda.kernels import BLOCK, launch, plain, result
+from lpc_scratch.backend.cuda.kernels import BLOCK, alike, launch, plain, result
 
 FEW_ROWS = 256  # up to which the gradient of a ReLU and its sum are one launch
 _MANY_ROWS = 4096  # from which on two stages are taken
@@ -79,7 +79,7 @@ def relu_backward_sum(
     dy: Array, y: Array, total: Array | None = None, out: Array | None = None
 ) -> tuple[Array, Array]:
     """Return the sum over few rows of dx = dy [y > 0], and dx."""
-    *stack, rows, columns = dy.shape
+    *stack, rows, columns = alike("relu_backward_sum", dy, y).shape
     total = result(total, (*stack, 1, columns), dy.dtype)
     dx = result(out, dy.shape, dy.dtype)
     arrays = (plain(dy), plain(y), dx, total)
