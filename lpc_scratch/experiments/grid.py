@@ -200,7 +200,7 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
 def _whole(name: str, value: Any) -> int:
     try:
         number = int(value)
-    except ValueError:
+    except (TypeError, ValueError):
         number = -1
     if not 0 <= number <= _LARGEST:
         raise ConfigError(f"{name} must be a whole number from 0 to {_LARGEST}, not {value!r}")

@@ -183,6 +183,7 @@ def test_cells_that_differ_in_seed_and_gamma_are_grouped_and_no_others():
         (None, ["latent_dim=2.5"], "latent_dim must be a whole number, not '2.5'"),
         (None, ["penalty=exp,l3"], "unknown penalty 'l3'"),
         (None, ["depth=two"], "depth must be a whole number from 0 to 1000000, not 'two'"),
+        (None, ["depth+gamma=:1"], "depth must be a whole number from 0 to 1000000, not None"),
         (None, ["width=8,-8"], "width must be a whole number from 0 to 1000000, not '-8'"),
         (
             None,
