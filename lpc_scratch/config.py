@@ -25,6 +25,7 @@ Optimizer = Literal[
 ]
 Rates = Literal["constant", "step", "cosine"]
 
+_OF_IMAGES = ("cnn", "resnet")
 _LARGEST = 1_000_000  # a width beyond any use, far below where NumPy's sizes overflow
 
 
@@ -59,25 +60,29 @@ class TrainConfig:
 
     architecture: Architecture = setting("binary", "model")
     """Latent layer: binary (linear, penalised), linear, nonlinear (ReLU) or none."""
-    hidden: tuple[int, ...] = setting((256, 256), "model", axis=False)
+    hidden: tuple[int, ...] = setting((256, 256), "model", axis=False, backbones=("mlp",))
     """Widths of the hidden layers, in units."""
     latent_dim: int = setting(16, "model", at_least=1, at_most=_LARGEST)
     """Dimensions of the latent layer; not used by the architecture none."""
     activation: Literal["relu", "silu", "tanh"] = setting("relu", "model")
     """Activation of the hidden layers."""
-    dropout: float = setting(0.0, "training", share=True)
+    dropout: float = setting(0.0, "training", share=True, backbones=("mlp",))
     """Share of activations dropped between hidden layers in training, from 0 to below 1."""
     backbone: Literal["mlp", "cnn", "resnet"] = setting("mlp", "model", later=True)
     """What is before the latent layer: mlp is a perceptron with the layers of hidden; cnn
     (convolutions and pooling) and resnet (residual blocks) take images, and have channels."""
-    channels: tuple[int, ...] = setting((16, 32), "model", axis=False, later=True)
+    channels: tuple[int, ...] = setting(
+        (16, 32), "model", axis=False, later=True, backbones=_OF_IMAGES
+    )
     """Channels of each stage of cnn and resnet; every stage halves rows and columns, but for the
     first one of resnet."""
-    blocks: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    blocks: int = setting(1, "model", at_least=1, at_most=1000, later=True, backbones=_OF_IMAGES)
     """Convolutions in a stage of cnn, residual blocks in one of resnet."""
-    batch_norm: bool = setting(True, "model", later=True)
+    batch_norm: bool = setting(True, "model", later=True, backbones=_OF_IMAGES)
     """Batch normalisation after every convolution of cnn and resnet."""
-    stem_stride: int = setting(1, "model", at_least=1, at_most=1000, later=True)
+    stem_stride: int = setting(
+        1, "model", at_least=1, at_most=1000, later=True, backbones=("resnet",)
+    )
     """Stride of the first convolution of resnet, in pixels; 2 makes a quarter of the work."""
     crop: int = setting(0, "training", at_least=0, at_most=16_383, later=True)
     """Pixels by which a training image is padded on every side, with the mean, before an image of

@@ -38,6 +38,8 @@ class Facts:
         Whether results depend on it.
     later : bool
         Whether there were results before it; these have it at its default.
+    backbones : tuple of str
+        The backbones that it is for; empty if it is for all.
     """
 
     role: Role
@@ -49,6 +51,7 @@ class Facts:
     on_resume: bool = False
     in_results: bool = True
     later: bool = False
+    backbones: tuple[str, ...] = ()
 
 
 def setting(default: Any, role: Role, **facts: Any) -> Any:

@@ -132,8 +132,21 @@ def _portraits(result: TrainingResult, dataset: Dataset) -> dict[int, dict[str, 
 
 def data_settings(config: TrainConfig) -> TrainConfig:
     """Return a configuration that says what the data are, and is else the default."""
-    data = [name for name, facts in SETTINGS.items() if facts.role == "data"]
-    return TrainConfig(**{name: getattr(config, name) for name in data})
+    return _only(config, [name for name, facts in SETTINGS.items() if facts.role == "data"])
+
+
+def network_settings(config: TrainConfig) -> TrainConfig:
+    """Return a configuration that says what a network of which data is, and is else the default.
+
+    Crop and flip are part of it: they are layers, and not every input can be cropped.
+    """
+    of_network = [name for name, facts in SETTINGS.items() if facts.role in ("data", "model")]
+    return _only(config, [*of_network, "crop", "flip"])
+
+
+def _only(config: TrainConfig, names: Sequence[str]) -> TrainConfig:
+    """Return a configuration with some of another's settings, and the others' defaults."""
+    return TrainConfig(**{name: getattr(config, name) for name in names})
 
 
 @lru_cache(maxsize=1)

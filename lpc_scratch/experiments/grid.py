@@ -6,7 +6,7 @@ one axis, with `+` between their names and `:` between their values.
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
@@ -21,8 +21,9 @@ from lpc_scratch.training import settled
 _MOST_TOGETHER = 8  # a larger stack gains little, and its results are all kept at its end
 _LARGEST = 1_000_000  # a depth or width beyond any use, far below what fills the memory
 _TYPICAL_FEATURES = 256  # of an input; how many they are is known only with the data
+_HIDDEN = ("depth", "width")  # the axes of `hidden`
 _IN_PLACE = {"hidden": "name depth or width", "seeds": "name seed", "gammas": "name gamma"}
-AXES = ("seed", "depth", "width", *(name for name, facts in SETTINGS.items() if facts.axis))
+AXES = ("seed", *_HIDDEN, *(name for name, facts in SETTINGS.items() if facts.axis))
 """Names of the axes that a grid can have."""
 
 
@@ -69,7 +70,8 @@ def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> li
 
     `base` has all settings that are no axis; its seeds are the values of the axis `seed` where the
     grid has none. The axes in `grid` join those of the preset, or replace them. Raises ConfigError
-    if the preset is unknown, the grid is empty, or an axis or a value is bad.
+    if the preset is unknown, the grid is empty, an axis or a value is bad, or an axis is for none
+    of the backbones.
     """
     if preset is not None and preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
@@ -101,7 +103,27 @@ def make_cells(base: TrainConfig, preset: str | None, grid: Sequence[str]) -> li
         for variant in variants
         for values in product(*axes.values())
     ]
+    _check_used("+".join(axes).split("+"), {cell.backbone: None for cell in cells})
     return list({cell_key(cell): cell for cell in cells}.values())
+
+
+def _check_used(axes: Sequence[str], backbones: Collection[str]) -> None:
+    """Raise ConfigError for an axis on which one network would be trained many times."""
+    for axis in axes:
+        takers = _backbones_of(axis)
+        if takers and not {*takers} & {*backbones}:
+            own = [name for name in AXES if {*_backbones_of(name)} & {*backbones}]
+            raise ConfigError(
+                f"the grid axis {axis!r} changes nothing with backbone {' or '.join(backbones)}, "
+                f"whose own axes are {', '.join(own)}: name one of those, or use backbone "
+                f"{' or '.join(takers)}"
+            )
+
+
+def _backbones_of(axis: str) -> tuple[str, ...]:
+    """Return the backbones that an axis is for; none if it is for all."""
+    name = "hidden" if axis in _HIDDEN else axis
+    return SETTINGS[name].backbones if name in SETTINGS else ()
 
 
 def axis_value(config: TrainConfig, axis: str) -> Any:
@@ -178,7 +200,7 @@ def _apply(base: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
 def _whole(name: str, value: Any) -> int:
     try:
         number = int(value)
-    except ValueError:
+    except (TypeError, ValueError):
         number = -1
     if not 0 <= number <= _LARGEST:
         raise ConfigError(f"{name} must be a whole number from 0 to {_LARGEST}, not {value!r}")

@@ -9,11 +9,12 @@ import joblib
 from lpc_scratch.backend import get_backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import RunFolderError
-from lpc_scratch.experiments.cells import Result, data_settings, load_data
+from lpc_scratch.experiments.cells import Result, data_settings, load_data, network_settings
 from lpc_scratch.experiments.grid import group_cells
 from lpc_scratch.experiments.progress import CellCount
 from lpc_scratch.experiments.scheduling import Cluster, train_on_cores
 from lpc_scratch.experiments.store import ResultStore
+from lpc_scratch.runs.memory import make_shapes
 
 
 def run_cells(
@@ -32,8 +33,9 @@ def run_cells(
 
     Raises
     ------
-    DatasetError, DeviceError
-        If data or device cannot be had here, for any cell; asked before anything is trained.
+    DatasetError, DeviceError, ConfigError
+        If data or device cannot be had here, or a backbone cannot take the data, for any cell;
+        asked before anything is trained or written, but not where a scheduler's workers train.
     SweepError
         If the workers cannot be had, or are lost.
     RunFolderError
@@ -66,10 +68,14 @@ def run_cells(
 
 
 def _check(cells: Sequence[TrainConfig]) -> None:
-    """Raise the error that all cells of a data set or device would end in."""
+    """Raise the error that all cells of a data set, network or device would end in."""
     get_backend(cells[0].device)
-    for data in dict.fromkeys(map(data_settings, cells)):
-        load_data(data)
+    networks = dict.fromkeys(map(network_settings, cells))
+    for data in dict.fromkeys(map(data_settings, networks)):
+        dataset = load_data(data)
+        for network in networks:
+            if data_settings(network) == data:
+                make_shapes(network, dataset)
 
 
 def _count_jobs(jobs: int, config: TrainConfig) -> int:

@@ -152,6 +152,21 @@ def resnet(
     return Sequential(layers | {"pool": GlobalAveragePool(backend)})
 
 
+def check_strides(size: tuple[int, int], stages: int, stem_stride: int) -> None:
+    """Raise ValueError where a stride of `resnet` is more than is left of an image H x W.
+
+    Padding would hide it: such a convolution sees little but zeros.
+    """
+    H, W = size
+    for stride in (stem_stride, *[2] * (stages - 1)):
+        if stride > min(H, W):
+            raise ValueError(
+                f"a stride of {stride} is more than an image of {H} x {W} has rows or columns: use "
+                "fewer stages (channels) or a smaller stem_stride"
+            )
+        H, W = -(-H // stride), -(-W // stride)
+
+
 def of_rows(
     backbone: Sequential, shape: tuple[int, int, int], crop: int = 0, flip: bool = False
 ) -> Sequential:

@@ -92,7 +92,7 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     others = [x for x in (dataset.x_test, dataset.x_validation) if x is not None]
     M = sum(map(len, others))
     B, F, K = min(config.batch_size, N), dataset.num_features, dataset.num_classes
-    network = _layers(config, dataset)
+    network = make_shapes(config, dataset)
     weights = [getattr(layer, n) for _, layer in walk(network) for n in layer.parameter_names]
     widest = network.widest((F,))
     P, D = sum(weight.size for weight in weights), weights[-2].shape[-2]  # of the classifier
@@ -154,8 +154,11 @@ def required_memory(config: TrainConfig, dataset: Dataset) -> RequiredMemory:
     return RequiredMemory(_with_losses(host), _with_losses(device))
 
 
-def _layers(config: TrainConfig, dataset: Dataset) -> Sequential:
-    """Return the layers of one network of a configuration, whose arrays take no memory."""
+def make_shapes(config: TrainConfig, dataset: Dataset) -> Sequential:
+    """Return the layers of one network of a configuration, whose arrays take no memory.
+
+    Raises ConfigError if the backbone cannot take such inputs.
+    """
     backend = replace(get_backend("cpu"), xp=_Shapes)
     return Sequential(make_parts(config, dataset, backend))
 

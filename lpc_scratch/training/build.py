@@ -11,7 +11,7 @@ from lpc_scratch.backend import Array, Backend
 from lpc_scratch.config import TrainConfig
 from lpc_scratch.errors import ConfigError, one_line
 from lpc_scratch.metrics.axes import random_axes
-from lpc_scratch.nn.backbones import BACKBONES, of_rows
+from lpc_scratch.nn.backbones import BACKBONES, check_strides, of_rows
 from lpc_scratch.nn.inputs import Standardisation
 from lpc_scratch.nn.layers import Flatten, Layer, Linear, Sequential
 from lpc_scratch.nn.layers.rotated import RotatedLinear
@@ -50,6 +50,9 @@ def make_parts(
     place = (stack, np.dtype(config.dtype), backend)
     backbone = _make_backbone(config, data, *place)
     try:
+        if config.backbone == "resnet":
+            H, W, *_ = data.image_shape
+            check_strides((H, W), len(config.channels), config.stem_stride)
         (width,) = backbone.output_shape((data.num_features,))
     except ValueError as error:
         raise ConfigError(

@@ -128,6 +128,15 @@ def test_tensorboard_gets_its_files_and_is_asked_for_before_any_work(tmp_path, m
             ["--backbone", "cnn", "--channels", "8", "8", "8", "8"],
             "inputs of the shape (8, 8): a window of 2 x 2 is larger than an image of 1 x 1",
         ),
+        (
+            ["--backbone", "resnet", "--stem-stride", "1000"],
+            "backbone resnet cannot take inputs of the shape (8, 8): a stride of 1000 is more than",
+        ),
+        (
+            ["--backbone", "resnet", "--channels", *"44444444"],
+            "a stride of 2 is more than an image of 1 x 1 has rows or columns: use fewer stages",
+        ),
+        (["--backbone", "resnet", "--dataset", "dot.npz"], "inputs of the shape (1, 1): a stride"),
         (["--crop", "9"], "a crop by 9 pixels is too much for images of 8 x 8"),
         (
             ["--backbone", "cnn", "--channels", "8", "0"],
@@ -143,6 +152,8 @@ def test_tensorboard_gets_its_files_and_is_asked_for_before_any_work(tmp_path, m
 )
 def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, capsys, arguments, message):
     (tmp_path / "typo.yaml").write_text("gama: 10\n")
+    x, y = np.zeros((4, 1, 1), np.float32), np.arange(4) % 2
+    np.savez(tmp_path / "dot.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "config.yaml").write_text("gamma: 10\n")
     before = files(tmp_path)

@@ -244,6 +244,15 @@ def assert_one_sentence(capsys, message):
         (compare.main, [*COMPARE, "--dataset", "missing.npz"], "missing.npz"),
         (compare.main, [*QUICK, "--architectures"], "architectures is empty"),
         (compare.main, [*COMPARE, "--config", "missing.yaml"], "missing.yaml cannot be read"),
+        (compare.main, [*COMPARE, "--backbone", "cnn"], "backbone cnn needs images, and the"),
+        (sweep.main, [*SWEEP, "--backbone", "cnn"], "backbone cnn needs images, and the inputs"),
+        (sweep.main, [*SWEEP, "backbone=mlp,resnet"], "backbone resnet needs images, and the"),
+        (
+            compare.main,
+            [*COMPARE, "--dataset", "digits", "--backbone", "resnet", "--stem-stride", "9"],
+            "a stride of 9 is more than an image of 8 x 8",
+        ),
+        (sweep.main, [*SWEEP, "--dataset", "digits", "--crop", "9"], "a crop by 9 pixels"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_exit_code_2(tmp_path, capsys, main, arguments, message):

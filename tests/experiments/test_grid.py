@@ -183,6 +183,7 @@ def test_cells_that_differ_in_seed_and_gamma_are_grouped_and_no_others():
         (None, ["latent_dim=2.5"], "latent_dim must be a whole number, not '2.5'"),
         (None, ["penalty=exp,l3"], "unknown penalty 'l3'"),
         (None, ["depth=two"], "depth must be a whole number from 0 to 1000000, not 'two'"),
+        (None, ["depth+gamma=:1"], "depth must be a whole number from 0 to 1000000, not None"),
         (None, ["width=8,-8"], "width must be a whole number from 0 to 1000000, not '-8'"),
         (
             None,
@@ -198,6 +199,30 @@ def test_bad_grid_is_one_sentence_that_names_the_value(preset, grid, named):
     with pytest.raises(ConfigError, match=re.escape(named)) as error:
         make_cells(BASE, preset, grid)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "preset", "grid", "message"),
+    [
+        ("cnn", None, ["depth=1,2", "width=32,64"], "'depth' changes nothing with backbone cnn, "),
+        ("cnn", "backbone", ["depth=1"], "whose own axes are blocks, batch_norm: name"),
+        ("cnn", None, ["stem_stride+gamma=1:1,2:10"], "name one of those, or use backbone resnet"),
+        ("resnet", None, ["width=8"], "whose own axes are blocks, batch_norm, stem_stride"),
+        ("mlp", None, ["blocks=1,2,3"], "'blocks' changes nothing with backbone mlp, whose own"),
+        ("mlp", None, ["batch_norm=true"], "are depth, width, dropout: name one of those, or use"),
+        ("mlp", None, ["backbone=cnn,resnet", "depth=1,2"], "with backbone cnn or resnet, whose"),
+    ],
+)
+def test_axis_that_no_backbone_of_the_grid_uses_is_refused(backbone, preset, grid, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        make_cells(replace(BASE, backbone=backbone), preset, grid)
+
+
+def test_axis_that_one_backbone_of_the_grid_uses_is_taken():
+    cells = make_cells(BASE, None, ["backbone=cnn,resnet", "stem_stride=1,2"])
+    assert places(cells, "backbone", "stem_stride") == [
+        (backbone, stride) for backbone in ("cnn", "resnet") for stride in (1, 2)
+    ]
 
 
 def test_gammas_of_the_base_are_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lpc_scratch.config import TrainConfig
-from lpc_scratch.nn.backbones import cnn, of_rows, resnet
+from lpc_scratch.nn.backbones import check_strides, cnn, of_rows, resnet
 from lpc_scratch.nn.gradcheck import assert_gradient
 from lpc_scratch.nn.layers import Linear
 from lpc_scratch.nn.losses import softmax_cross_entropy
@@ -174,6 +174,18 @@ def test_residual_networks_have_a_shortcut_where_shapes_change():
         sizes += [shape] if name.startswith(("stem.conv", "0.0", "1.0")) else []
     assert sizes == [(2, 3, 3)] * 3 + [(1, 2, 4)] * 2  # each with its activation
     assert network.widest == 48  # the stem halves 4 x 6: no activation is as large as an image
+
+
+@pytest.mark.parametrize(
+    ("size", "stages", "stem_stride"),
+    [((1, 1), 1, 1), ((2, 3), 2, 1), ((8, 8), 4, 1), ((28, 28), 2, 2), ((5, 9), 1, 5)],
+)
+def test_smallest_images_of_a_residual_network(size, stages, stem_stride):
+    check_strides(size, stages, stem_stride)
+    with pytest.raises(ValueError, match="is more than an image of"):
+        check_strides(size, stages + 4, stem_stride)
+    with pytest.raises(ValueError, match=f"of {size[0]} x {size[1]} has rows or columns"):
+        check_strides(size, stages, min(size) + 1)
 
 
 @pytest.fixture(scope="module")
