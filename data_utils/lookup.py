@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_utils.download import download
 from data_utils.errors import DatasetError
-from data_utils.source import Source, SourceFile
+from data_utils.source import Archive, Source, SourceFile
 from data_utils.sources import SOURCES
 
 ENVIRONMENT_VARIABLE = "LPC_DATA_DIR"
@@ -66,11 +66,7 @@ def find_files(
                 others = (folder / other for other in source.archive.pickled)
                 pickled = pickled or next(filter(os.path.isfile, others), None)
     if source.archive and pickled:
-        raise DatasetError(
-            f"'{pickled}' is of the python version of {name}, pickles that can run code and are "
-            f"never read: supply the binary version, {source.mirrors[0]}{source.archive.name}, or "
-            f"its folder {source.folders[0]}"
-        )
+        raise _pickled(pickled, name, source.archive)
     absent = f"{name} is not in {', '.join(searched)} (looked for: {_names(source)})"
     if not may_download:
         raise DatasetError(absent)
@@ -82,6 +78,25 @@ def find_files(
             f"{absent}, and {error}: put {whole} into one folder and name that folder by "
             f"--data-dir or ${ENVIRONMENT_VARIABLE}"
         ) from error
+
+
+def refuse_pickled(path: Path) -> None:
+    """Raise DatasetError for an archive or a folder by whose name it is a version not read."""
+    for name, source in SOURCES.items():
+        if archive := source.archive:
+            refused = {other.partition("/")[0] for other in archive.pickled if name in other}
+            if path.exists() and path.resolve().name in refused:
+                raise _pickled(path, name, archive)
+
+
+def _pickled(path: Path, name: str, archive: Archive) -> DatasetError:
+    """Return what is said of a file or a folder of the version of a data set that is not read."""
+    source = SOURCES[name]
+    return DatasetError(
+        f"'{path}' is of the python version of {name}, pickles that can run code and are never "
+        f"read: supply the binary version, {source.mirrors[0]}{archive.name}, or its folder "
+        f"{source.folders[0]}, in a folder named by --data-dir with --dataset {name}"
+    )
 
 
 def _names(source: Source) -> str:

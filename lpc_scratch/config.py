@@ -85,8 +85,8 @@ class TrainConfig:
     )
     """Stride of the first convolution of resnet, in pixels; 2 makes a quarter of the work."""
     crop: int = setting(0, "training", at_least=0, at_most=16_383, later=True)
-    """Pixels by which a training image is padded on every side, with the mean, before an image of
-    its size is cut out at random; 0 for never."""
+    """Pixels by which a training image is padded on every side before an image of its size is cut
+    out at random; 0 for never. Padding is mid-grey, or with per-channel the mean."""
     flip: bool = setting(False, "training", later=True)
     """Show half of the training images, drawn at random, mirrored left for right."""
     initialization: Literal["pytorch", "he", "glorot"] = setting("pytorch", "training")

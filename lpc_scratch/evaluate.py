@@ -180,7 +180,7 @@ def _obstacle(suite: str, subject: Subject) -> str:
         try:
             PixelModel.from_run(subject.run)
         except ConfigError as error:
-            return f"the run was not trained on images: {error}"
+            return f"it changes pixels: {error}"
     if suite == "calibration" and len(subject.y) < 2:
         return "it takes two test samples or more, one of them to fit the temperature"
     return ""

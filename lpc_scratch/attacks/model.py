@@ -30,8 +30,8 @@ class PixelModel:
     channel its own, and multiplies gradients by the same factors.
 
     `data` describes those of the network, as a `Run` or a `Dataset` does. Raises ConfigError if
-    they are no images, but features of one's own or inputs without rows and columns, or of a single
-    class.
+    they are no images of pixels, but inputs without rows and columns or features of one's own, or
+    of a single class.
 
     Attributes
     ----------
@@ -43,14 +43,14 @@ class PixelModel:
 
     def __init__(self, network: Network, data: DatasetDescription) -> None:
         shape = tuple(data.image_shape)
-        if data.feature_mean is not None or data.feature_deviation is not None:
-            raise ConfigError(
-                "attacks need images, and these inputs are features of one's own, standardised one "
-                "by one"
-            )
         if len(shape) not in (2, 3):
             raise ConfigError(
                 f"attacks need images of shape (H, W) or (H, W, C), and these inputs have {shape}"
+            )
+        if data.feature_mean is not None or data.feature_deviation is not None:
+            raise ConfigError(
+                "attacks need pixels, stored as uint8, and these inputs are features of one's own, "
+                "standardised one by one"
             )
         largest = _white(data)
         if network.features != prod(shape):

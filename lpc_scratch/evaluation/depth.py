@@ -14,7 +14,7 @@ from lpc_scratch.nn.inference import hidden_layers
 
 
 def evaluate_depth(subject: Subject, samples: int, seed: int) -> Iterator[Measurement]:
-    """Measure collapse after every activation of the backbone, and in the latent layer.
+    """Measure collapse after every activation of the main path, and in the latent layer.
 
     On at most so many `samples` of the training set, which `seed` decides; the level is the number
     of the layer, from 1. Images count by the mean of every channel over rows and columns. The

@@ -14,7 +14,7 @@ from lpc_scratch.evaluation.subject import Subject, accuracy
 def evaluate_noise(subject: Subject, seed: int) -> Iterator[Measurement]:
     """Measure the accuracy at every severity of every corruption; severity 0 is the clean image.
 
-    Raises ConfigError if the run was not trained on images.
+    Raises ConfigError if the run was not trained on pixels.
     """
     model = PixelModel.from_run(subject.run)
     pixels = model.pixels(subject.x)

@@ -48,7 +48,7 @@ def evaluate_robustness(subject: Subject, settings: AttackSettings) -> Iterator[
     Yields the accuracy in the worst case over all attacks for each image, and under each attack;
     the shortest perturbations that any of them has found, and what DeepFool says of them; how steep
     margin and loss are, and what that guarantees; and, as a suite of its own, the signs of gradient
-    masking. Raises ConfigError if the run was not trained on images, or for an epsilon that is
+    masking. Raises ConfigError if the run was not trained on pixels, or for an epsilon that is
     negative or no number.
     """
     model = PixelModel.from_run(subject.run)

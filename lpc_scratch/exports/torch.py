@@ -37,8 +37,8 @@ def write_torch(path: Path, run: Run, member: int) -> None:
     The networks of the backbones cnn and resnet are Conv2d, BatchNorm2d, activation, …, Flatten,
     Linear, Linear, and take images (N, C, H, W), where ours take rows: those are, standardised,
     `rows.reshape(-1, H, W, C).permute(0, 3, 1, 2)`. A residual block is a module of your own,
-    `Residual`, as in the second example: tensors in it are `3.branch.0.weight`,
-    `3.shortcut.0.weight`, ….
+    `Residual`, as in the second example: tensors in it are `5.branch.0.weight`,
+    `5.shortcut.0.weight`, ….
 
     The metadata has one entry, `lpc_scratch`, of JSON: texts by name, each of them JSON again.
     `layers` are the Sequential's modules in words, which Python evaluates with the names of

@@ -46,7 +46,9 @@ def latent_and_logits(network: Network, x: ArrayLike) -> tuple[Array, Array]:
 
 
 def hidden_layers(network: Network, x: ArrayLike) -> dict[str, Array]:
-    """Return what leaves every activation of the backbone, and the latent layer, of every row of x.
+    """Return what leaves the activations of the main path, and the latent layer, of every row of x.
+
+    The main path of a resnet is its stem and its blocks: activations within a branch are not on it.
 
     Parameters
     ----------
@@ -57,8 +59,7 @@ def hidden_layers(network: Network, x: ArrayLike) -> dict[str, Array]:
     -------
     dict of str to array (..., N, F)
         On the host, by the layers' names in the order of the forward pass, then `latent`. Of images
-        (..., N, H, W, F), the mean over rows and columns. Activations within a residual block are
-        not among them.
+        (..., N, H, W, F), the mean over rows and columns.
     """
     outputs: dict[str, list[Array]] = {}
     for rows in _chunks(network, x):

@@ -171,6 +171,20 @@ def test_the_pickled_version_is_refused_unless_the_binary_one_is_there_too(
     assert load_dataset(name, tmp_path).num_features == 3072
 
 
+@pytest.mark.parametrize(
+    "own", ["cifar-10-batches-py/", "cifar-100-python/", "cifar-10-python.tar.gz"]
+)
+def test_the_pickled_version_as_data_of_ones_own_is_told_of_the_binary_one(
+    tmp_path: Path, own: str
+) -> None:
+    path = tmp_path / own
+    path.mkdir() if own.endswith("/") else path.write_bytes(b"\x80")
+    name = "-".join(own.split("-")[:2])
+    with pytest.raises(DatasetError, match=rf"^'{path}' is of the python version of {name}, ") as e:
+        load_dataset(str(path))
+    assert f"--data-dir with --dataset {name}" in str(e.value)
+
+
 def test_the_archive_is_downloaded_verified_and_kept(
     web: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,14 +60,14 @@ def test_scores_of_near_and_far_inputs_stand_apart_measure_by_measure():
 
 def test_what_is_left_out_stands_at_the_end_once_for_all_of_its_runs():
     few = LeftOut("ood", "held-out classes", "it takes three classes or more")
-    blind = LeftOut("noise", "", "the run was not trained on images")
+    blind = LeftOut("noise", "", "it changes pixels")
     left_out = [("binary", few), ("vectors", few), ("vectors", blind)]
     rows = rows_of("noise", "blur", "accuracy", [0.5], 1)
     report = write_report(rows, left_out)
     assert report == write_report(rows) + (
         "\n## Left out\n\n"
         "- ood, held-out classes (binary, vectors): it takes three classes or more.\n"
-        "- noise (vectors): the run was not trained on images.\n"
+        "- noise (vectors): it changes pixels.\n"
     )
 
 

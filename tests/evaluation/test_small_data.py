@@ -46,7 +46,7 @@ ON_VECTORS = {"ood, shuffled features", *ON_BOTH, *SHOTS, *NOISE}
 
 HELD_OUT = "of the classes 2, 4"  # of five, with seed 0
 TWENTY = {"transfer, few shots 20": f"the smallest {HELD_OUT} has only 12 to draw from"}
-NO_IMAGES = dict.fromkeys(("robustness", "noise"), "the run was not trained on images: attacks")
+NO_IMAGES = dict.fromkeys(("robustness", "noise"), "it changes pixels: attacks need images of")
 ALL_CLASSES = {"ood, NECO": "the latent has no dimension beyond the space of all classes"}
 FOUR = {"transfer, few shots": "it takes four classes or more"}
 CASES = {
@@ -98,7 +98,12 @@ CASES = {
 
 
 def make_run(
-    folder, shape=(4, 4), train_counts=(12,) * 5, test_labels=(0, 1, 2, 3, 4) * 4, config=CONFIG
+    folder,
+    shape=(4, 4),
+    train_counts=(12,) * 5,
+    test_labels=(0, 1, 2, 3, 4) * 4,
+    config=CONFIG,
+    pixels=True,
 ):
     """Train on classes of so many samples each, with a test set of these labels."""
     rng = np.random.default_rng(0)
@@ -106,7 +111,7 @@ def make_run(
 
     def inputs(labels):
         x = centres[labels] + 0.4 * rng.normal(size=(len(labels), *shape))
-        return x if len(shape) == 1 else (127 + 50 * x).clip(0, 255).astype(np.uint8)
+        return x if len(shape) == 1 or not pixels else (127 + 50 * x).clip(0, 255).astype(np.uint8)
 
     y, y_test = np.repeat(np.arange(len(train_counts)), train_counts), np.array(test_labels)
     arrays = {"x_train": inputs(y), "y_train": y, "x_test": inputs(y_test), "y_test": y_test}
@@ -223,6 +228,17 @@ def test_suite_that_is_named_and_can_measure_nothing_is_refused_before_any_work(
         "samples or more, one of them to fit the temperature\n"
     )
     assert not (run / "evaluation").exists()
+
+
+@pytest.mark.parametrize("suite", ["robustness", "noise"])
+def test_images_of_floats_are_said_to_be_no_pixels(tmp_path, capsys, suite):
+    run = make_run(tmp_path, pixels=False)
+    assert main([str(run), "--suite", suite]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {suite} cannot measure {run}, leave it out of --suite: it changes pixels: attacks "
+        "need pixels, stored as uint8, and these inputs are features of one's own, standardised "
+        "one by one\n"
+    )
 
 
 def test_latent_that_is_all_zero_is_as_far_from_its_codes_as_from_zero():

@@ -66,6 +66,7 @@ IMAGES = {
 }
 """Networks that see images; the last one has no convolution."""
 FILES = {"onnx": "model.onnx", "torch": "model-torch.safetensors", "npz": "model.npz"}
+PAGE = (Path(__file__).parents[2] / "docs" / "using.md").read_text(encoding="utf-8")
 FUNCTIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
@@ -235,9 +236,8 @@ def test_torch_file_holds_the_layers_of_a_sequential(runs, digits, tmp_path, nam
 
 def make_torch(torch, about):
     """Return the Sequential that the metadata of a file describes, in words of docs/using.md."""
-    text = (Path(__file__).parents[2] / "docs" / "using.md").read_text(encoding="utf-8")
     names = vars(torch.nn).copy()
-    exec(re.search(r"^class Residual.*?(?=^$\n^\S)", text, re.M | re.S)[0], {"nn": torch.nn}, names)
+    exec(re.search(r"^class Residual.*?(?=^$\n^\S)", PAGE, re.M | re.S)[0], {"nn": torch.nn}, names)
     return torch.nn.Sequential(*(eval(layer, names) for layer in about["layers"])).eval()
 
 
@@ -328,6 +328,18 @@ def test_residual_blocks_are_modules_with_a_branch_and_a_shortcut_in_torch(runs,
         **{f"5.shortcut.1.{name}": (6,) for name in ("bias", "weight")},
         **{f"5.shortcut.1.running_{name}": (6,) for name in ("mean", "var")},
     }
+
+
+@pytest.mark.parametrize("backbone", ["cnn", "resnet"])
+def test_torch_file_of_a_default_network_of_images_has_the_keys_of_the_page(tmp_path, backbone):
+    stated = set()
+    for parts, *cells in re.findall(r"^\| [^|`]*: (.+) \| (.+) \| (.+) \|$", PAGE, re.M):
+        prefixes = re.findall("`(.+?)`", cells[["cnn", "resnet"].index(backbone)])
+        stated |= {
+            f"{prefix}.{part}" for prefix in prefixes for part in re.findall("`(.+?)`", parts)
+        }
+    run = make_run(tmp_path / "run", backbone=backbone, epochs=0)
+    assert stated == load_file(export(run, "torch", tmp_path / "model.safetensors")).keys()
 
 
 def test_npz_file_of_a_convolutional_network_has_its_settings_and_running_statistics(

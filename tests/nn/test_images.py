@@ -290,6 +290,20 @@ def test_layout_in_memory_does_not_matter(rng, name, layout):
     assert np.array_equal(strange_dy, dy)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_smaller_batch_after_a_larger_one_is_computed_as_by_a_fresh_layer(rng, name):
+    used, fresh = (randomized(LAYERS[name](), np.random.default_rng(0)) for _ in range(2))
+    x = rng.normal(size=(7, 5, 7, 2))
+    used.backward(used.forward(x[:4], training=True).copy())
+    dy = rng.normal(size=(3, *used.output_shape((5, 7, 2))))
+    found, expected = (
+        [layer.forward(x[4:], training=True), layer.backward(dy)]
+        + [getattr(layer, f"d{parameter}") for parameter in layer.parameter_names]
+        for layer in (used, fresh)
+    )
+    assert all(map(np.array_equal, found, expected))
+
+
 def chain(*layers):
     return lambda: Sequential([make() for make in layers])
 

@@ -126,6 +126,15 @@ def test_default_run_ends_in_a_binary_code_for_every_digit():
     assert last["test_accuracy"] >= 0.975
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["cnn", "resnet"])
+def test_convolutions_know_the_digits_and_give_each_a_code(backbone):
+    result = train(TrainConfig(backbone=backbone, seeds=(0, 1, 2), evaluate_every=100))
+    last = result.rows[-3:]
+    assert np.mean([row["test_accuracy"] for row in last]) > 0.98
+    assert [row["distinct_codes"] for row in last] == [10, 10, 10]
+
+
 def test_only_the_penalty_collapses_the_classes():
     config = TrainConfig(hidden=(64,), learning_rate=2e-3, epochs=20)
     nc1 = {}
