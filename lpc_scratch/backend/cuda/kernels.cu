@@ -93,9 +93,10 @@ extern "C" __global__ void gather_doubles(const double* source, const long long*
 }
 
 // The three with a scale and a shift of every feature
-extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source, const long long* order,
-                                                   const long long* step, int samples, int batch,
-                                                   const real* scale, const real* shift, real* out,
+extern "C" __global__ void gather_bytes_by_feature(const unsigned char* source,
+                                                   const long long* order, const long long* step,
+                                                   int samples, int batch, const real* scale,
+                                                   const real* shift, real* out,
                                                    int features, long long n)
 {
     long long i = element();
@@ -117,7 +118,8 @@ extern "C" __global__ void gather_floats_by_feature(const float* source, const l
 
 extern "C" __global__ void gather_doubles_by_feature(const double* source, const long long* order,
                                                      const long long* step, int samples, int batch,
-                                                     const real* scale, const real* shift, real* out,
+                                                     const real* scale, const real* shift,
+                                                     real* out,
                                                      int features, long long n)
 {
     long long i = element();
