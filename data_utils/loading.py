@@ -9,7 +9,7 @@ from data_utils.dataset import Dataset
 from data_utils.digits import load_digits
 from data_utils.errors import DatasetError
 from data_utils.images import load_images
-from data_utils.lookup import existing_folder, expanded, refuse_pickled
+from data_utils.lookup import existing_folder, expanded, refuse_known
 from data_utils.sources import SOURCES
 from data_utils.synthetic import make_gaussians
 
@@ -79,7 +79,7 @@ def load_dataset(
         try:
             return load_arrays(path)
         except DatasetError:
-            refuse_pickled(path)
+            refuse_known(path)
             raise
     close = difflib.get_close_matches(name.lower(), DATASETS, n=1)
     raise DatasetError(

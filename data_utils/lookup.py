@@ -80,8 +80,17 @@ def find_files(
         ) from error
 
 
-def refuse_pickled(path: Path) -> None:
-    """Raise DatasetError for an archive or a folder by whose name it is a version not read."""
+def refuse_known(path: Path) -> None:
+    """Raise DatasetError for what is no data set of one's own, but a known one's files.
+
+    A folder of official files is told by their names, a version that is not read by its own.
+    """
+    held = [name for name, source in SOURCES.items() if not _files_in(path, source)[1]]
+    if held:
+        raise DatasetError(
+            f"'{path}' holds the official files of {' or '.join(held)}: name it by --data-dir, "
+            f"with --dataset {held[0]}"
+        )
     for name, source in SOURCES.items():
         if archive := source.archive:
             refused = {other.partition("/")[0] for other in archive.pickled if name in other}

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -183,6 +184,16 @@ def test_the_pickled_version_as_data_of_ones_own_is_told_of_the_binary_one(
     with pytest.raises(DatasetError, match=rf"^'{path}' is of the python version of {name}, ") as e:
         load_dataset(str(path))
     assert f"--data-dir with --dataset {name}" in str(e.value)
+
+
+@pytest.mark.parametrize("name", ["cifar-10", "fashion-mnist"])
+def test_official_files_as_data_of_ones_own_are_told_of_their_flag(
+    tmp_path: Path, name: str
+) -> None:
+    for file in SOURCES[name].files:
+        (tmp_path / file.name).touch()
+    with pytest.raises(DatasetError, match=rf"holds the official files of .*{name}.*--data-dir"):
+        load_dataset(f"{tmp_path}{os.sep}")
 
 
 def test_the_archive_is_downloaded_verified_and_kept(
