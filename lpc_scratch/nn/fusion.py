@@ -24,10 +24,8 @@ class AffineReLU(Sequential):
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = max(x W + b, 0)."""
         linear, relu = self._pair
-        *stack, _, fan_out = linear.W.shape
-        y = linear.buffer("y", (*stack, x.shape[-2], fan_out), linear.W.dtype)
         linear.x = x
-        relu.y = self.ops.affine_relu(x, linear.W, linear.b, out=y)
+        relu.y = self.ops.affine_relu(x, linear.W, linear.b, out=linear.target(x))
         return relu.y
 
     def backward(self, dy: Array) -> Array:

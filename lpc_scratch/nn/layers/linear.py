@@ -55,12 +55,15 @@ class Linear(Layer):
         """What x is multiplied by, (..., I, O): W."""
         return self.W
 
+    def target(self, x: Array) -> Array:
+        """Return the buffer to write y into."""
+        *stack, _, fan_out = self.W.shape
+        return self.buffer("y", (*stack, x.shape[-2], fan_out), self.W.dtype)
+
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = x W + b."""
         self.x = x
-        *stack, _, fan_out = self.W.shape
-        y = self.buffer("y", (*stack, x.shape[-2], fan_out), self.W.dtype)
-        return self.ops.affine(x, self.W, self.b, out=y)
+        return self.ops.affine(x, self.W, self.b, out=self.target(x))
 
     def backward(self, dy: Array) -> Array:
         """dLoss/dW, dLoss/db and dLoss/dx."""
