@@ -73,11 +73,15 @@ class Conv2d(Linear):
         """What is added, (..., 1, O): b, if it is a parameter."""
         return self.b if "b" in self.parameter_names else None
 
+    def target(self, x: Array) -> Array:
+        """Return the buffer to write y into."""
+        shape = (*self.W.shape[:-2], x.shape[-4], *self.output_shape(x.shape[-3:]))
+        return self.buffer("y", shape, self.W.dtype)
+
     def forward(self, x: Array, training: bool = False) -> Array:
         """y = patches(x) W + b."""
         self.x = x
-        shape = (*self.W.shape[:-2], x.shape[-4], *self.output_shape(x.shape[-3:]))
-        return self._map(x, self.buffer("y", shape, self.W.dtype))
+        return self._map(x, self.target(x))
 
     def backward_parameters(self, dy: Array) -> None:
         """dLoss/dW = patches(x)ᵀ dy, and dLoss/db: b was added at every place of every image."""
